@@ -1,0 +1,1 @@
+"""Who may do what? Principals, roles, permissions, tokens."""

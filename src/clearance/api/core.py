@@ -1,0 +1,151 @@
+"""What every route stands on: the parts, who is calling, and errors as problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from clearance.access import service as access
+from clearance.access.model import Permission, Principal, require
+from clearance.app import Clearance
+from clearance.errors import ClearanceError, InvalidInput, Unauthenticated
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[str, HTTPStatus] = {
+    "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "conflict": HTTPStatus.CONFLICT,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "denied": HTTPStatus.FORBIDDEN,
+    "verification_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "error": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""HTTP status of each kind of error; nowhere else is one chosen."""
+
+COOKIE = "clearance_session"
+
+
+def parts(request: Request) -> Clearance:
+    """Return the installation that serves this request."""
+    found: Clearance = request.app.state.clearance
+    return found
+
+
+App = Annotated[Clearance, Depends(parts)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="most items on a page")]
+
+
+def identify(request: Request) -> Principal:
+    """Return who is calling: the local user of an in-process call, or the owner of the bearer token or session cookie.
+
+    Raises:
+        Unauthenticated: nobody.
+    """
+    local: Principal | None = request.scope.get("clearance.principal")
+    if local is not None:
+        return local
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not bearer:
+        # A cookie only ever reads: pages change state through forms that carry the token of the session themselves.
+        bearer = request.cookies.get(COOKIE, "") if request.method in {"GET", "HEAD"} else ""
+    if not bearer:
+        raise Unauthenticated("this needs a token", code="token_missing", hint="send it as `Authorization: Bearer …`")
+    clearance = parts(request)
+    with clearance.database.read() as tx:
+        return access.authenticate(tx, bearer)
+
+
+class Needs:
+    """The dependency by which a route declares its permission; answers who is calling."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, request: Request) -> Principal:
+        principal = identify(request)
+        require(principal, self.permission)
+        return principal
+
+
+def needs(permission: Permission) -> Any:
+    """Declare, in a route's `caller: Annotated[Principal, needs(Permission.X)]`, what the caller must be allowed."""
+    return Depends(Needs(permission))
+
+
+def problem(error: ClearanceError, instance: str) -> JSONResponse:
+    """Return the problem details of an error."""
+    status = STATUS[error.kind]
+    body = {
+        "type": f"urn:clearance:error:{error.code}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": error.message,
+        "instance": instance,
+        "kind": error.kind,
+        "code": error.code,
+        "hint": error.hint,
+        "details": error.details,
+    }
+    headers = {"www-authenticate": 'Bearer realm="clearance"'} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give every error that leaves a route the one shape."""
+
+    @app.exception_handler(ClearanceError)
+    def expected(request: Request, error: ClearanceError) -> JSONResponse:
+        return problem(error, request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [{"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]} for fault in error.errors()]
+        first = faults[0] if faults else {"where": "request", "what": "can't be read"}
+        return problem(
+            InvalidInput(
+                f"{first['where']}: {first['what']}",
+                code="request_invalid",
+                hint="/docs shows what this route takes",
+                details={"faults": faults},
+            ),
+            request.url.path,
+        )
+
+    @app.exception_handler(HTTPException)
+    def foreign(request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": f"{request.method} {request.url.path}: {error.detail}",
+            "instance": request.url.path,
+            "kind": "not_found" if status == HTTPStatus.NOT_FOUND else "invalid_input",
+            "code": status.phrase.lower().replace(" ", "_"),
+            "hint": "/docs lists the routes",
+            "details": {},
+        }
+        return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=error.headers)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(
+            ClearanceError(
+                "this is a mistake in Clearance, not in your request",
+                code="internal_error",
+                hint="the server's log has the trace",
+            ),
+            request.url.path,
+        )

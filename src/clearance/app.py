@@ -1,0 +1,54 @@
+"""The composition root: every part is constructed here, from settings, once; nothing else constructs anything."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from clearance.audit import log
+from clearance.audit.checkpoint import Verifier
+from clearance.clock import Clock, SystemClock
+from clearance.settings import Settings
+from clearance.storage import keyfile, migrate
+from clearance.storage.database import Database
+
+
+class Clearance:
+    """The parts of one installation. Heavy ones are made when first asked for, so that a small command stays quick."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, brought to this program's schema."""
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = Database(
+            self.settings.database_url, self.clock, log.sealer(self.settings.log_origin, lambda: self.log_key)
+        )
+        migrate.upgrade(database)
+        return database
+
+    @cached_property
+    def log_key(self) -> Ed25519PrivateKey:
+        """The private key that signs the log's checkpoints; made on first use."""
+        return keyfile.load_or_create_ed25519(self.settings.keys / "log.pem")
+
+    @property
+    def log_verifier(self) -> Verifier:
+        """What an outsider pins to check the log."""
+        return Verifier(self.settings.log_origin, self.log_key.public_key())
+
+    def scratch(self) -> Path:
+        """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""
+        folder = self.settings.home / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if "database" in self.__dict__:
+            self.database.close()

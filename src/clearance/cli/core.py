@@ -1,0 +1,127 @@
+"""What every command stands on: where to connect, how to print, how to end."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from clearance.errors import ClearanceError
+from clearance.settings import Settings, load
+from clearance.values import plain
+
+if TYPE_CHECKING:
+    from clearance.client.client import Client
+
+T = TypeVar("T")
+
+OK, DENIED, WRONG_USE = 0, 1, 2
+EXIT: dict[str, int] = {"denied": DENIED, "verification_failed": DENIED}
+"""Exit code of each kind of error; every other kind is 2."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the options before the command said."""
+
+    settings: Settings
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return the settings, with --home, --url and --token taken in."""
+    root = ctx.find_root()
+    if not isinstance(root.obj, Context):
+        root.obj = Context(load())
+    found: Context = root.obj
+    return found.settings
+
+
+def connect(ctx: typer.Context) -> Client:
+    """Return a client: of the server that is set, else of the installation in the home folder (local mode, and it says so)."""
+    from clearance.cli.connection import open_client
+
+    settings = settings_of(ctx)
+    client = open_client(settings)
+    ctx.call_on_close(client.close)
+    if not settings.url and sys.stderr.isatty():
+        note(f"local mode on {settings.home}, as {getpass.getuser()} with admin rights")
+    return client
+
+
+def show(found: T, as_json: bool, render: Callable[[T], None]) -> None:
+    """Print a value: as JSON, or by the function that renders it for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(found), indent=2, ensure_ascii=False) + "\n")
+    else:
+        render(found)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print a table, or what to do when there is nothing to show."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    content = [[escape("" if cell is None else str(cell)) for cell in row] for row in rows]
+    if not content:
+        Console().print(empty, highlight=False)
+        return
+    made = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in content:
+        made.add_row(*row)
+    Console().print(made)
+
+
+def say(text: str) -> None:
+    """Print a line for people; markup allowed."""
+    from rich.console import Console
+
+    Console().print(text, highlight=False)
+
+
+def note(text: str) -> None:
+    """Print an aside to standard error."""
+    from rich.console import Console
+
+    Console(stderr=True).print(f"[dim]{text}[/dim]", highlight=False)
+
+
+def fail(error: ClearanceError, as_json: bool = False) -> int:
+    """Print an error where people and programs look for it, and return the exit code it stands for."""
+    if as_json:
+        body = {
+            "error": {
+                "kind": error.kind,
+                "code": error.code,
+                "message": error.message,
+                "hint": error.hint,
+                "details": error.details,
+            }
+        }
+        sys.stdout.write(json.dumps(plain(body), indent=2, ensure_ascii=False) + "\n")
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True)
+    console.print(f"[red bold]error[/] {escape(error.message)}", highlight=False)
+    if error.hint:
+        console.print(f"[dim]hint[/]  {escape(error.hint)}", highlight=False)
+    return EXIT.get(error.kind, WRONG_USE)
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes, or a clear error."""
+    from clearance.errors import InvalidInput
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}", code="file_unreadable") from error

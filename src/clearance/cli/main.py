@@ -1,0 +1,83 @@
+"""The command line's root: global options, and the commands of each room, loaded when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from clearance import __version__
+from clearance.cli.core import Context, fail
+from clearance.errors import ClearanceError
+from clearance.settings import load
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "tokens": ("clearance.cli.access", "Issue and revoke tokens."),
+    "audit": ("clearance.cli.audit", "Read, prove and verify the audit log."),
+    "serve": ("clearance.cli.serve", "Run the server: API, gateway and console."),
+    "demo": ("clearance.demo.command", "See the whole loop on two models, in a minute and a half."),
+}
+"""Command → (module whose `app` holds it, one line of help)."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and imports one only when it is used."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, help_line = COMMANDS[cmd_name]
+        if _only_listing():
+            return typer.core.TyperCommand(cmd_name, help=help_line)
+        command = typer.main.get_command(importlib.import_module(module).app)
+        command.name = cmd_name
+        return command
+
+
+def _only_listing() -> bool:
+    return bool({"--help", "-h"} & set(sys.argv[1:2])) or len(sys.argv) == 1
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    home: Annotated[Path | None, typer.Option(help="Data folder (CLEARANCE_HOME, else ~/.clearance).")] = None,
+    url: Annotated[str | None, typer.Option(help="Server to talk to (CLEARANCE_URL); without one: local mode.")] = None,
+    token: Annotated[str | None, typer.Option(help="Token for that server (CLEARANCE_TOKEN).")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    """A control tower for machine-learning and AI models."""
+    if version:
+        sys.stdout.write(f"clearance {__version__}\n")
+        raise typer.Exit
+    settings = load(home=home)
+    if url is not None:
+        settings = replace(settings, url=url.rstrip("/"))
+    if token is not None:
+        settings = replace(settings, token=token)
+    ctx.obj = Context(settings)
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 denied or failed verification, 2 wrong use."""
+    try:
+        app(prog_name="clearance")
+    except ClearanceError as error:
+        sys.exit(fail(error, "--json" in sys.argv))

@@ -1,0 +1,1 @@
+"""The typed Python client: one file per room, over the HTTP API."""

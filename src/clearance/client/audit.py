@@ -1,0 +1,40 @@
+"""Client of the log: entries, proofs, checkpoint, verification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clearance.audit.events import Event
+from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, Verification
+from clearance.client.http import Http
+
+
+class Audit:
+    """The audit log."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def entries(self, *, subject: str | None = None, event: Event | None = None, limit: int = 100) -> Iterator[Entry]:
+        """Yield entries newest first; `subject` also takes what lies under it, `limit` is the page size."""
+        return self._http.pages("/audit/entries", Entry, subject=subject, event=event, limit=limit)
+
+    def checkpoint(self) -> str:
+        """Return the newest signed checkpoint, a C2SP signed note; empty for an empty log."""
+        return self._http.text("/audit/checkpoint")
+
+    def key(self) -> str:
+        """Return the verifier string to pin."""
+        return self._http.text("/audit/key")
+
+    def inclusion(self, index: int) -> InclusionProof:
+        """Return the proof that a leaf is in the log."""
+        return self._http.get(f"/audit/inclusion/{index}", InclusionProof)
+
+    def consistency(self, older: int, newer: int | None = None) -> ConsistencyProof:
+        """Return the proof that the log only grew since it had `older` leaves."""
+        return self._http.get(f"/audit/consistency/{older}", ConsistencyProof, newer=newer)
+
+    def verify(self) -> Verification:
+        """Have the server recompute the whole log."""
+        return self._http.get("/audit/verification", Verification)

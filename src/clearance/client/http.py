@@ -1,0 +1,118 @@
+"""Requests, answers and errors of the HTTP API, decoded into the same values that the rooms use."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter
+
+from clearance.errors import KINDS, ClearanceError, Unavailable
+from clearance.values import Page, plain
+
+T = TypeVar("T")
+_BY_KIND = {kind.kind: kind for kind in KINDS}
+_API = "/api/v1"
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+class Http:
+    """One connection pool to one server (or to the application in this process)."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def get(self, path: str, kind: type[T], **query: Any) -> T:
+        """GET and decode; query parameters that are None are left out."""
+        return self._decode(self._send("GET", path, params=_given(query)), kind)
+
+    def post(self, path: str, kind: type[T], body: Any = None, **query: Any) -> T:
+        """POST a value and decode the answer; safe to try again, for it carries an idempotency key."""
+        headers = {"idempotency-key": secrets.token_urlsafe(16)}
+        return self._decode(self._send("POST", path, json=plain(body), params=_given(query), headers=headers), kind)
+
+    def put(self, path: str, kind: type[T], body: Any = None) -> T:
+        return self._decode(self._send("PUT", path, json=plain(body)), kind)
+
+    def patch(self, path: str, kind: type[T], body: Any = None) -> T:
+        return self._decode(self._send("PATCH", path, json=plain(body)), kind)
+
+    def delete(self, path: str, kind: type[T]) -> T:
+        return self._decode(self._send("DELETE", path), kind)
+
+    def text(self, path: str, **query: Any) -> str:
+        """GET an answer that is text."""
+        return self._send("GET", path, params=_given(query)).text
+
+    def upload(self, method: str, path: str, kind: type[T], content: Iterator[bytes] | bytes, **query: Any) -> T:
+        """Send bytes, streamed when they come as an iterator."""
+        headers = {"content-type": "application/octet-stream"}
+        return self._decode(self._send(method, path, content=content, params=_given(query), headers=headers), kind)
+
+    def download(self, path: str, write: Callable[[bytes], Any]) -> None:
+        """GET bytes and hand them on chunk by chunk."""
+        try:
+            with self.client.stream("GET", _API + path) as response:
+                if response.is_error:
+                    response.read()
+                    raise error_of(response)
+                for chunk in response.iter_bytes():
+                    write(chunk)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def pages(self, path: str, kind: type[T], **query: Any) -> Iterator[T]:
+        """Yield the items of every page."""
+        cursor: str | None = None
+        while True:
+            response = self._send("GET", path, params=_given({**query, "cursor": cursor}))
+            page: Page[T] = _adapter(Page.__class_getitem__(kind)).validate_json(response.content)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self.client.request(method, _API + path, **options)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if response.is_error:
+            raise error_of(response)
+        return response
+
+    def _decode(self, response: httpx.Response, kind: type[T]) -> T:
+        found: T = _adapter(kind).validate_json(response.content)
+        return found
+
+    def _unreachable(self, error: httpx.TransportError) -> Unavailable:
+        return Unavailable(
+            f"the server at {self.client.base_url} can't be reached: {str(error) or type(error).__name__}",
+            code="server_unreachable",
+            hint="is `clearance serve` running there? CLEARANCE_URL or --url names it; unset both for local mode",
+        )
+
+
+def error_of(response: httpx.Response) -> ClearanceError:
+    """Return the error that a problem-details answer stands for, as the kind that was raised on the server."""
+    try:
+        body: Mapping[str, Any] = response.json()
+        kind = _BY_KIND.get(body["kind"], ClearanceError)
+        return kind(body["detail"], code=body["code"], hint=body["hint"], details=body["details"])
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(
+            f"{response.request.method} {response.request.url} answered {response.status_code}, and not in Clearance's words",
+            code="foreign_answer",
+            hint="is there another program, or a proxy, at that address?",
+        )
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain(found) for name, found in query.items() if found is not None}

@@ -1,0 +1,1 @@
+"""How does a version reach production? Promotion, rollouts, analysis, rollback."""

@@ -1,0 +1,1 @@
+"""What is known about a version? Signed statements, trust, verification summaries, passports."""

@@ -1,0 +1,1 @@
+"""Where do requests pass? Admission at load, routing, request contracts."""

@@ -1,0 +1,1 @@
+"""What does production telemetry mean? Windows, baselines, figures, alarms."""

@@ -1,0 +1,1 @@
+"""What must be true? Packs of rules, facts, decisions, approvals, waivers."""

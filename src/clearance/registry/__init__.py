@@ -1,0 +1,1 @@
+"""What do we govern? Models, versions, artifacts, datasets, lineage."""

@@ -1,0 +1,1 @@
+"""What do we do about it? Alerts, notifications, incidents."""

@@ -1,0 +1,51 @@
+"""The ASGI application: API, gateway and console over one installation."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import clearance
+from clearance.api.core import install_error_handlers
+from clearance.app import Clearance
+
+API = "/api/v1"
+ROOMS = ("access", "audit")
+"""Modules of `clearance.api` whose `router` is served under /api/v1."""
+
+
+def create(parts: Clearance, *, background: bool = False) -> FastAPI:
+    """Return the application.
+
+    Args:
+        parts: the installation it serves.
+        background: also run what a server runs beside requests (jobs, telemetry writer); local mode does not.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.close()
+
+    app = FastAPI(
+        title="Clearance",
+        version=clearance.__version__,
+        description="A control tower for machine-learning and AI models.",
+        lifespan=lifespan if background else None,
+    )
+    app.state.clearance = parts
+    install_error_handlers(app)
+    for room in ROOMS:
+        app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
+
+    @app.get("/health", tags=["health"])
+    def health() -> dict[str, str]:
+        """Whether the server is up and its database answers."""
+        with parts.database.read() as tx:
+            tx.connection.exec_driver_sql("select 1")
+        return {"status": "ok", "version": clearance.__version__}
+
+    return app

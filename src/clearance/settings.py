@@ -1,0 +1,108 @@
+"""One frozen Settings, read once from the environment; nothing else in the house looks at the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearance.errors import InvalidInput
+
+PREFIX = "CLEARANCE_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can set. Each field `x` is read from `CLEARANCE_X`; `docs/reference/settings.md` lists them."""
+
+    home: Path
+    """Data folder: database, keys, artifacts, telemetry."""
+    database_url: str
+    """SQLAlchemy URL; SQLite in the home by default, `postgresql+psycopg://…` when it is outgrown."""
+    url: str
+    """Server that the CLI and client talk to; empty: local mode on the home."""
+    token: str
+    """Bearer token for that server."""
+    log_origin: str
+    """Name of the audit log in its checkpoints (C2SP origin line)."""
+    max_upload_mb: int
+    """Largest artifact file or dataset accepted, in MiB."""
+    max_request_kb: int
+    """Largest body of any other request, in KiB."""
+    routing_refresh_seconds: float
+    """How old the gateway's picture of what serves may be, in seconds."""
+    ingest_linger_ms: int
+    """How long a telemetry batch waits for company before it is committed, in milliseconds."""
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of content-addressed blobs."""
+        return self.home / "artifacts"
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.home / "lake"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of private keys, readable by the owner only."""
+        return self.home / "keys"
+
+    @property
+    def jobs_url(self) -> str:
+        """Database of the durable jobs: beside the main one."""
+        if self.database_url.startswith("sqlite"):
+            return f"sqlite:///{self.home / 'jobs.db'}"
+        return self.database_url
+
+
+def load(environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
+    """Read the settings from the environment (given, or the process's own).
+
+    Args:
+        environment: variables to read; `os.environ` when None.
+        home: overrides `CLEARANCE_HOME`, as `--home` does.
+
+    Raises:
+        InvalidInput: a variable does not parse, or one starting with `CLEARANCE_` is unknown.
+    """
+    variables = os.environ if environment is None else environment
+    found = {key.removeprefix(PREFIX).lower(): text for key, text in variables.items() if key.startswith(PREFIX)}
+    known = set(Settings.__dataclass_fields__)
+    if unknown := sorted(set(found) - known):
+        raise InvalidInput(
+            f"unknown setting {PREFIX}{unknown[0].upper()}",
+            code="unknown_setting",
+            hint="known settings: " + ", ".join(PREFIX + name.upper() for name in sorted(known)),
+        )
+    folder = (home or Path(found.get("home") or Path.home() / ".clearance")).expanduser().absolute()
+    return Settings(
+        home=folder,
+        database_url=found.get("database_url") or f"sqlite:///{folder / 'clearance.db'}",
+        url=found.get("url", "").rstrip("/"),
+        token=found.get("token", ""),
+        log_origin=found.get("log_origin", "clearance.local/log"),
+        max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
+        max_request_kb=int(_number(found, "max_request_kb", 65_536)),
+        routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
+        ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
+    )
+
+
+def _number(found: Mapping[str, str], name: str, default: float) -> float:
+    text = found.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if number < 0:
+        raise InvalidInput(
+            f"{PREFIX}{name.upper()} is {text!r}, not a number of zero or more",
+            code="bad_setting",
+            hint=f"unset it to use the default, {default:g}",
+        )
+    return number

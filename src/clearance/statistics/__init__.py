@@ -1,0 +1,1 @@
+"""How is a figure computed? Pure functions, written once, for checks, monitoring and rollouts alike."""

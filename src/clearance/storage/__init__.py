@@ -1,0 +1,1 @@
+"""The ground floor: transactions, migrations, blobs, jobs."""

@@ -1,0 +1,166 @@
+"""Transactions over SQLite or PostgreSQL: one clock reading each, an audit leaf for every change, or no commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from clearance.clock import Clock, new_id
+from clearance.errors import Unavailable
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every room's tables; a table with `info={"audited": False}` holds observations, not governed state."""
+
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware UTC time; SQLite stores it without a zone, PostgreSQL with one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class UnauditedChange(RuntimeError):
+    """A use case changed governed state without an audit leaf: a mistake in this program, never in its input."""
+
+
+class Transaction:
+    """One unit of work: a connection, one reading of the clock, and the audit leaves that go with the change."""
+
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        self.connection = connection
+        self.now: datetime = clock.now()
+        self.leaves: list[Mapping[str, Any]] = []
+        self._changed: set[str] = set()
+        self._after: list[Callable[[], None]] = []
+
+    def new_id(self, prefix: str) -> str:
+        """Return a fresh identifier at this transaction's time."""
+        return new_id(prefix, self.now)
+
+    def execute(
+        self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> sa.CursorResult[Any]:
+        """Execute a statement; a change of a governed table is noted, so that it can't be committed unaudited."""
+        if isinstance(statement, sa.Insert | sa.Update | sa.Delete):
+            table = statement.table
+            if isinstance(table, sa.Table) and table.info.get("audited", True):
+                self._changed.add(table.name)
+        return self.connection.execute(statement, parameters)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call the action once the change is durable; not at all if it is rolled back."""
+        self._after.append(action)
+
+    def check_audited(self) -> None:
+        """Raise UnauditedChange when governed state changed and no leaf says so."""
+        if self._changed and not self.leaves:
+            raise UnauditedChange(f"tables {sorted(self._changed)} changed without an audit leaf")
+
+    def run_after_commit(self) -> None:
+        for action in self._after:
+            action()
+
+
+class Database:
+    """A pool of connections with two ways in: `read` (a snapshot) and `write` (serialised on SQLite).
+
+    Args:
+        url: SQLAlchemy URL, `sqlite:///…` or `postgresql+psycopg://…`.
+        clock: tells each transaction its time.
+        seal: called before each commit that has leaves; the audit log integrates them there, in the same transaction.
+    """
+
+    def __init__(self, url: str, clock: Clock, seal: Callable[[Transaction], None]) -> None:
+        self.url = url
+        self.clock = clock
+        self._seal = seal
+        self.engine = _engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Yield a transaction that sees one snapshot; whatever it might write is rolled back."""
+        options: dict[str, Any] = (
+            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        with self._connect(options) as connection:
+            yield Transaction(connection, self.clock)
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Yield a transaction that commits, with its audit leaves, when the block ends; an exception rolls it back."""
+        with self._connect({"clearance_write": True}) as connection:
+            transaction = Transaction(connection, self.clock)
+            yield transaction
+            transaction.check_audited()
+            if transaction.leaves:
+                self._seal(transaction)
+            connection.commit()
+        transaction.run_after_commit()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _connect(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        try:
+            connection = self.engine.connect()
+        except sa.exc.OperationalError as error:
+            raise Unavailable(
+                f"the database at {self.engine.url.render_as_string(hide_password=True)} can't be opened: {error.orig}",
+                code="database_unavailable",
+                hint="check CLEARANCE_DATABASE_URL, CLEARANCE_HOME and that the folder is writable",
+            ) from error
+        with connection.execution_options(**options) as connection, connection.begin():
+            yield connection
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: sqlite3 would start a deferred transaction
+        # FULL: an acknowledged change survives a power cut, not only a killed process (sqlite.org/pragma.html).
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("clearance_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,1 @@
+"""What does production say? Ingest, the lake of events, late labels."""

