@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from pydantic import TypeAdapter
@@ -16,6 +16,10 @@ from clearance.values import Page, plain
 T = TypeVar("T")
 _BY_KIND = {kind.kind: kind for kind in KINDS}
 _API = "/api/v1"
+
+
+def _page_of(kind: Any) -> Any:
+    return Page[kind]
 
 
 @cache
@@ -73,7 +77,7 @@ class Http:
         cursor: str | None = None
         while True:
             response = self._send("GET", path, params=_given({**query, "cursor": cursor}))
-            page: Page[T] = _adapter(Page.__class_getitem__(kind)).validate_json(response.content)
+            page: Page[T] = _adapter(_page_of(kind)).validate_json(response.content)
             yield from page.items
             cursor = page.next
             if cursor is None:
@@ -89,7 +93,7 @@ class Http:
         return response
 
     def _decode(self, response: httpx.Response, kind: type[T]) -> T:
-        found: T = _adapter(kind).validate_json(response.content)
+        found: T = _adapter(cast("Hashable", kind)).validate_json(response.content)
         return found
 
     def _unreachable(self, error: httpx.TransportError) -> Unavailable:

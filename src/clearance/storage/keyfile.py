@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,31 +13,39 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from clearance.errors import VerificationFailed
 
-K = TypeVar("K", Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
+Key = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 
 def load_or_create_ed25519(path: Path) -> Ed25519PrivateKey:
     """Return the Ed25519 key in the file, making it if there is none."""
-    return _load(path, Ed25519PrivateKey.generate, Ed25519PrivateKey)
+    key = _load(path, Ed25519PrivateKey.generate)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _wrong_kind(path, "Ed25519")
+    return key
 
 
 def load_or_create_p256(path: Path) -> ec.EllipticCurvePrivateKey:
     """Return the ECDSA P-256 key in the file, making it if there is none."""
-    return _load(path, lambda: ec.generate_private_key(ec.SECP256R1()), ec.EllipticCurvePrivateKey)
+    key = _load(path, lambda: ec.generate_private_key(ec.SECP256R1()))
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise _wrong_kind(path, "ECDSA")
+    return key
 
 
-def _load(path: Path, generate: object, kind: type[K]) -> K:
+def _load(path: Path, generate: Callable[[], Key]) -> object:
     if not path.exists():
-        assert callable(generate)
         _write_once(path, generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise VerificationFailed(
             f"{path} can be read by others", code="key_exposed", hint=f"chmod 600 {path}, and rotate the key"
         )
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, kind):
-        raise VerificationFailed(f"{path} holds another kind of key than {kind.__name__}", code="key_kind")
-    return key
+    return load_pem_private_key(path.read_bytes(), password=None)
+
+
+def _wrong_kind(path: Path, kind: str) -> VerificationFailed:
+    return VerificationFailed(
+        f"{path} does not hold an {kind} key", code="key_kind", hint="put the right key file back"
+    )
 
 
 def _write_once(path: Path, pem: bytes) -> None:
