@@ -13,7 +13,7 @@ from clearance.api.core import install_error_handlers
 from clearance.app import Clearance
 
 API = "/api/v1"
-ROOMS = ("access", "audit")
+ROOMS = ("access", "audit", "response")
 """Modules of `clearance.api` whose `router` is served under /api/v1."""
 
 

@@ -37,7 +37,7 @@ def sealer(origin: str, key: Callable[[], Ed25519PrivateKey]) -> Callable[[Trans
     """Return what `Database` calls before a commit: it appends the noted leaves and signs the new checkpoint."""
 
     def seal(tx: Transaction) -> None:
-        store.lock(tx)
+        tx.lock("audit log")
         size = store.size(tx)
         at = timestamp(tx.now)
         leaves = [canonical_json({**leaf, "at": at}) for leaf in tx.leaves]

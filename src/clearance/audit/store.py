@@ -37,14 +37,6 @@ checkpoints = sa.Table(
     info={"audited": False},
 )
 
-_LOCK = 0x636C6561  # any constant: names the advisory lock under which PostgreSQL appends
-
-
-def lock(tx: Transaction) -> None:
-    """Let one transaction at a time append; SQLite's BEGIN IMMEDIATE has seen to that already."""
-    if tx.connection.dialect.name == "postgresql":
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-
 
 def size(tx: Transaction) -> int:
     """Return the number of leaves."""

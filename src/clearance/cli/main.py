@@ -17,6 +17,8 @@ from clearance.errors import ClearanceError
 from clearance.settings import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "alerts": ("clearance.cli.alerts", "See what is wrong, take it on, say that it is over."),
+    "incidents": ("clearance.cli.incidents", "Work on incidents: timeline, notes, resolution."),
     "tokens": ("clearance.cli.access", "Issue and revoke tokens."),
     "audit": ("clearance.cli.audit", "Read, prove and verify the audit log."),
     "serve": ("clearance.cli.serve", "Run the server: API, gateway and console."),

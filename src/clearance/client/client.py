@@ -10,6 +10,7 @@ import httpx
 from clearance.client.access import Access
 from clearance.client.audit import Audit
 from clearance.client.http import Http
+from clearance.client.response import Alerts, Incidents
 
 
 class Client:
@@ -29,6 +30,8 @@ class Client:
         self.http = Http(httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout))
         self.access = Access(self.http)
         self.audit = Audit(self.http)
+        self.alerts = Alerts(self.http)
+        self.incidents = Incidents(self.http)
 
     def close(self) -> None:
         """Close the connections."""

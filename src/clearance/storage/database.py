@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -59,6 +60,12 @@ class Transaction:
     def new_id(self, prefix: str) -> str:
         """Return a fresh identifier at this transaction's time."""
         return new_id(prefix, self.now)
+
+    def lock(self, name: str) -> None:
+        """Let one transaction at a time past this point for a name; on SQLite writers are one at a time anyway."""
+        if self.connection.dialect.name == "postgresql":
+            key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def execute(
         self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None

@@ -1,0 +1,139 @@
+"""Alerts and incidents: once each, in order, from the log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.access.model import Principal, Role
+from clearance.alarm import Alarm, Severity
+from clearance.app import Clearance
+from clearance.client.client import Client
+from clearance.clock import FixedClock
+from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
+from clearance.response import service
+from clearance.response.model import Alert, AlertState, IncidentState, fingerprint, retry_after
+
+SYSTEM = Principal(name="system:test", roles=(Role.ADMIN,))
+OPERATOR = Principal(name="user:olga", roles=(Role.OPERATOR,))
+ALARM = Alarm(
+    kind="rollout.rolled_back",
+    model="car-loan",
+    environment="production",
+    severity=Severity.PAGE,
+    title="car-loan/2 was rolled back",
+    summary="accuracy 0.81 against 0.93",
+    subject="rollout/rol_1",
+    labels={"candidate": "2"},
+    details={"accuracy": 0.81},
+)
+
+
+def raised(parts: Clearance, alarm: Alarm = ALARM) -> Alert:
+    with parts.database.write() as tx:
+        return service.raise_alert(tx, SYSTEM, alarm)
+
+
+def test_the_same_thing_seen_again_is_one_alert_counted_twice(parts: Clearance, clock: FixedClock) -> None:
+    first = raised(parts)
+    clock.advance(timedelta(minutes=5))
+    again = raised(parts, replace(ALARM, summary="accuracy 0.80", details={"accuracy": 0.80}))
+    assert (again.id, again.seen, again.summary) == (first.id, 2, first.summary)
+    assert again.last_seen_at - again.raised_at == timedelta(minutes=5)
+
+
+@given(st.text(max_size=20), st.sampled_from(Severity))
+def test_the_fingerprint_is_of_what_is_wrong_not_of_how_it_is_told(text: str, severity: Severity) -> None:
+    assert fingerprint(replace(ALARM, title=text, summary=text, severity=severity)) == fingerprint(ALARM)
+    assert fingerprint(replace(ALARM, labels={"candidate": "3"})) != fingerprint(ALARM)
+
+
+def test_a_page_opens_an_incident_and_a_second_one_joins_it_while_a_ticket_does_not(parts: Clearance) -> None:
+    page, other = raised(parts), raised(parts, replace(ALARM, kind="slo.burn"))
+    ticket = raised(parts, replace(ALARM, kind="drift", severity=Severity.TICKET))
+    assert page.incident == other.incident is not None
+    assert ticket.incident is None
+
+
+def test_two_processes_that_raise_the_same_at_once_leave_one_alert(parts: Clearance) -> None:
+    parts.database  # noqa: B018  # made before the threads start
+    threads = [threading.Thread(target=raised, args=(parts,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with parts.database.read() as tx:
+        found = service.list_alerts(tx).items
+    assert [alert.seen for alert in found] == [8]
+
+
+def test_an_alert_moves_forward_only_and_is_new_when_it_comes_back(parts: Clearance) -> None:
+    alert = raised(parts)
+    with parts.database.write() as tx:
+        assert service.acknowledge(tx, OPERATOR, alert.id).state is AlertState.ACKNOWLEDGED
+    with parts.database.write() as tx:
+        assert service.resolve_alert(tx, OPERATOR, alert.id, "rolled back").changed_by == "user:olga"
+    with pytest.raises(Conflict, match="resolved already"), parts.database.write() as tx:
+        service.acknowledge(tx, OPERATOR, alert.id)
+    assert raised(parts).id != alert.id
+
+
+def test_the_timeline_of_an_incident_is_what_the_log_says(parts: Clearance, clock: FixedClock) -> None:
+    alert = raised(parts)
+    assert alert.incident is not None
+    clock.advance(timedelta(minutes=30))
+    with parts.database.write() as tx:
+        report = service.note(tx, OPERATOR, alert.incident, "rolled back by itself; looking at the training data")
+    assert report.incident.owner == "user:olga"
+    with parts.database.write() as tx:
+        closed = service.resolve_incident(tx, OPERATOR, alert.incident, "trained on cheap cars only")
+    assert (closed.state, closed.minutes_to_resolve) == (IncidentState.RESOLVED, 30.0)
+    with parts.database.read() as tx:
+        report = service.get_incident(tx, alert.incident)
+    assert [entry.event for entry in report.timeline] == [
+        "incident.opened",
+        "alert.raised",
+        "incident.noted",
+        "alert.resolved",
+        "incident.resolved",
+    ]
+    assert all(found.state is AlertState.RESOLVED for found in report.alerts)
+
+
+def test_a_notification_is_tried_again_until_it_arrives(parts: Clearance, clock: FixedClock) -> None:
+    raised(parts)
+    arrived: list[Alert] = []
+    broken = True
+
+    def send(alert: Alert) -> None:
+        if broken:
+            raise Unavailable("no route", code="webhook_failed")
+        arrived.append(alert)
+
+    assert service.deliver_due(parts.database, send) == 0
+    assert service.deliver_due(parts.database, send) == 0  # not due yet
+    broken = False
+    clock.advance(retry_after(1))
+    assert service.deliver_due(parts.database, send) == 1
+    assert service.deliver_due(parts.database, send) == 0
+    assert [alert.title for alert in arrived] == ["car-loan/2 was rolled back"]
+
+
+def test_the_client_and_its_errors(as_user: Callable[..., Client], sqlite_parts: Clearance) -> None:
+    alert = raised(sqlite_parts)
+    olga = as_user(OPERATOR)
+    assert [found.id for found in olga.alerts.list(state=AlertState.FIRING)] == [alert.id]
+    with pytest.raises(NotFound, match="no alert alr_x"):
+        olga.alerts.get("alr_x")
+    with pytest.raises(InvalidInput, match="empty"):
+        olga.alerts.resolve(alert.id, "  ")
+    with pytest.raises(Forbidden, match="respond"):
+        as_user(Principal(name="user:vic", roles=(Role.VIEWER,))).alerts.acknowledge(alert.id)
+    assert alert.incident is not None
+    assert olga.incidents.resolve(alert.incident, "a bad candidate").cause == "a bad candidate"
