@@ -12,6 +12,7 @@ from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
+from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database
 
 
@@ -41,6 +42,11 @@ class Clearance:
     def log_verifier(self) -> Verifier:
         """What an outsider pins to check the log."""
         return Verifier(self.settings.log_origin, self.log_key.public_key())
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Artifact files and datasets, named by digest."""
+        return BlobStore(self.settings.artifacts)
 
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""
