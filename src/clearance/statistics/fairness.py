@@ -1,0 +1,192 @@
+"""Disparity between groups, every figure a function of one small table of joint counts: group × label × prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearance.statistics.intervals import CONFIDENCE, Estimate, bootstrap, undefined, wilson
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Joint counts: `cells[g, y, p]` rows of group g have label y and prediction p (0 or 1); groups are in sorted order."""
+
+    groups: tuple[str, ...]
+    cells: NDArray[np.int64]
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Return the number of rows of each group."""
+        found: NDArray[np.int64] = self.cells.sum(axis=(1, 2))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A proportion within a group: cases in `of` that are also in `hits`, each a set of (label, prediction) cells."""
+
+    name: str
+    hits: tuple[tuple[int, int], ...]
+    of: tuple[tuple[int, int], ...]
+
+
+_ALL = ((0, 0), (0, 1), (1, 0), (1, 1))
+SELECTION = Rate("selection_rate", ((0, 1), (1, 1)), _ALL)
+TRUE_POSITIVE = Rate("true_positive_rate", ((1, 1),), ((1, 0), (1, 1)))
+FALSE_POSITIVE = Rate("false_positive_rate", ((0, 1),), ((0, 0), (0, 1)))
+PRECISION = Rate("precision", ((1, 1),), ((0, 1), (1, 1)))
+ACCURACY = Rate("accuracy", ((0, 0), (1, 1)), _ALL)
+RATES = (SELECTION, TRUE_POSITIVE, FALSE_POSITIVE, PRECISION, ACCURACY)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A disparity: how far the rates of the groups lie apart; of several rates, the widest counts."""
+
+    rates: tuple[Rate, ...]
+    kind: Literal["difference", "ratio", "ratio_to_reference"]
+
+
+METRICS: Mapping[str, Metric] = {
+    "demographic_parity_difference": Metric((SELECTION,), "difference"),
+    "demographic_parity_ratio": Metric((SELECTION,), "ratio"),
+    "equal_opportunity_difference": Metric((TRUE_POSITIVE,), "difference"),
+    "equalized_odds_difference": Metric((TRUE_POSITIVE, FALSE_POSITIVE), "difference"),
+    "predictive_parity_difference": Metric((PRECISION,), "difference"),
+    "disparate_impact_ratio": Metric((SELECTION,), "ratio_to_reference"),
+}
+"""Sources: Hardt, Price, Srebro (2016), NeurIPS 29 (equal opportunity, equalized odds); Chouldechova (2017), Big Data 5, 153
+(predictive parity); 29 CFR 1607.4 D (disparate impact: four fifths of the highest group's rate, unless a reference is named)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disparity:
+    """A metric over the groups that are large enough, with the two groups that make it.
+
+    For rates of selection, `lowest` is the group that is selected least. `left_out` names the groups too small to judge.
+    """
+
+    metric: str
+    estimate: Estimate
+    rate: str = ""
+    lowest: str = ""
+    highest: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+def count(
+    groups: Sequence[str] | NDArray[np.object_], labels: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> Counts:
+    """Count N rows by group, label and prediction."""
+    names, where = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
+    at = where.astype(np.int64) * 4 + labels.astype(np.int64) * 2 + predicted.astype(np.int64)
+    cells = np.bincount(at, minlength=4 * len(names)).astype(np.int64)
+    return Counts(tuple(names.tolist()), cells.reshape(len(names), 2, 2))
+
+
+def merge(one: Counts, other: Counts) -> Counts:
+    """Return the counts of the rows of both: associative, commutative, with the empty table as identity."""
+    groups = tuple(sorted({*one.groups, *other.groups}))
+    cells = np.zeros((len(groups), 2, 2), dtype=np.int64)
+    for each in (one, other):
+        np.add.at(cells, [groups.index(name) for name in each.groups], each.cells)
+    return Counts(groups, cells)
+
+
+def group_rates(counts: Counts, confidence: float = CONFIDENCE) -> dict[str, dict[str, Estimate]]:
+    """Return, by group, each of RATES with its Wilson interval."""
+    return {
+        name: {rate.name: wilson(_sum(table, rate.hits), _sum(table, rate.of), confidence) for rate in RATES}
+        for name, table in zip(counts.groups, counts.cells, strict=True)
+    }
+
+
+def disparity(
+    counts: Counts,
+    metric: str,
+    *,
+    minimum_size: int = 1,
+    minimum_cases: int = 1,
+    reference: str | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Disparity:
+    """Return a disparity with its bootstrap interval.
+
+    Args:
+        counts: the joint counts.
+        metric: a key of METRICS.
+        minimum_size: groups with fewer rows are left out.
+        minimum_cases: so are groups with fewer cases in a rate's denominator (positives, for a true positive rate).
+        reference: group that disparate impact compares with; the one with the highest rate when None.
+        draws: bootstrap tables.
+        seed: of the bootstrap.
+        confidence: of the interval.
+    """
+    chosen = METRICS[metric]
+    large = (counts.sizes() >= minimum_size) & np.all(
+        [_of(counts.cells, rate.of) >= minimum_cases for rate in chosen.rates], axis=0
+    )
+    left_out = tuple(name for name, kept in zip(counts.groups, large, strict=True) if not kept)
+    groups = tuple(name for name, kept in zip(counts.groups, large, strict=True) if kept)
+    if len(groups) < 2:
+        reason = f"fewer than two groups have {minimum_size} rows and {minimum_cases} cases"
+        return Disparity(metric=metric, estimate=undefined(reason), left_out=left_out)
+    if reference is not None and reference not in groups:
+        reason = f"the reference group {reference} is missing or too small"
+        return Disparity(metric=metric, estimate=undefined(reason), left_out=left_out)
+    at = groups.index(reference) if reference is not None and chosen.kind == "ratio_to_reference" else None
+    cells = counts.cells[large]
+    estimate = bootstrap(
+        cells, lambda tables: _spread(tables, chosen, at), draws=draws, seed=seed, confidence=confidence
+    )
+    spreads = [_spread(cells[np.newaxis], Metric((rate,), chosen.kind), at)[0] for rate in chosen.rates]
+    widest = chosen.rates[int(np.nanargmax(spreads))] if not np.all(np.isnan(spreads)) else chosen.rates[0]
+    shares = _shares(cells[np.newaxis], widest)[0]
+    return Disparity(
+        metric=metric,
+        estimate=estimate
+        if estimate.figure is not None
+        else undefined(f"the {widest.name} is zero or undefined everywhere"),
+        rate=widest.name,
+        lowest=groups[int(np.nanargmin(shares))],
+        highest=groups[at if at is not None else int(np.nanargmax(shares))],
+        left_out=left_out,
+    )
+
+
+def _spread(tables: NDArray[np.int64], metric: Metric, reference: int | None) -> NDArray[np.float64]:
+    """Return the metric of each table of a stack [n, groups, 2, 2]; NaN where a rate has no cases."""
+    widest: NDArray[np.float64] | None = None
+    for rate in metric.rates:
+        shares = _shares(tables, rate)
+        low, high = shares.min(axis=1), shares.max(axis=1)
+        if metric.kind == "difference":
+            spread = high - low
+        else:
+            base = high if reference is None else shares[:, reference]
+            spread = np.divide(low, base, out=np.full(low.shape, np.nan), where=base > 0)
+        widest = spread if widest is None else np.maximum(widest, spread)
+    assert widest is not None
+    return widest
+
+
+def _shares(tables: NDArray[np.int64], rate: Rate) -> NDArray[np.float64]:
+    whole = _of(tables, rate.of).astype(np.float64)
+    nowhere = np.full(whole.shape, np.nan)
+    shares: NDArray[np.float64] = np.divide(_of(tables, rate.hits), whole, out=nowhere, where=whole > 0)
+    return shares
+
+
+def _of(tables: NDArray[np.int64], cells: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = np.sum([tables[..., label, predicted] for label, predicted in cells], axis=0)
+    return found
+
+
+def _sum(table: NDArray[np.int64], cells: tuple[tuple[int, int], ...]) -> int:
+    return int(_of(table, cells))
