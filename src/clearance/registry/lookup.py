@@ -1,0 +1,61 @@
+"""Find one model, version or dataset by its name, or say clearly that there is none."""
+
+from __future__ import annotations
+
+from clearance.errors import InvalidInput, NotFound
+from clearance.registry import rules, store
+from clearance.registry.model import Dataset, Model, Version
+from clearance.storage.blobs import check_digest
+from clearance.storage.database import Transaction
+
+
+def get_model(tx: Transaction, name: str, *, lock: bool = False) -> Model:
+    """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends.
+
+    Raises:
+        NotFound: no such model (`model_not_found`).
+    """
+    found = store.find_model(tx, name, lock=lock) if rules.is_model_name(name) else None
+    if found is None:
+        raise NotFound(
+            f"there is no model {name[:120]!r}", code="model_not_found", hint="`clearance models list` shows all"
+        )
+    return found
+
+
+def get_version(tx: Transaction, model: str, number: int) -> Version:
+    """Return a version.
+
+    Raises:
+        NotFound: no such model (`model_not_found`), or it has no such version (`version_not_found`).
+    """
+    get_model(tx, model)
+    found = store.find_version(tx, model, number) if 0 < number <= rules.LARGEST_NUMBER else None
+    if found is None:
+        last = store.last_number(tx, model)
+        raise NotFound(
+            f"{model} has no version {number}",
+            code="version_not_found",
+            hint=f"its newest is {last}" if last else f"it has none yet: `clearance versions register {model} FOLDER`",
+        )
+    return found
+
+
+def get_dataset(tx: Transaction, digest: str) -> Dataset:
+    """Return a dataset.
+
+    Raises:
+        InvalidInput: that is no digest.
+        NotFound: none is registered with that digest (`dataset_not_found`).
+    """
+    found = store.find_dataset(tx, check_digest(digest))
+    if found is None:
+        raise NotFound(
+            f"there is no dataset {digest}", code="dataset_not_found", hint="`clearance datasets list` shows all"
+        )
+    return found
+
+
+def bad_cursor(cursor: str) -> InvalidInput:
+    """Return the error for a cursor that no page of the listing gave."""
+    return InvalidInput(f"{cursor[:80]!r} is no cursor of this listing", code="bad_cursor", hint="begin without one")

@@ -1,0 +1,102 @@
+"""Use cases of models: take one in, change what may change, list them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import sqlalchemy as sa
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.errors import Conflict
+from clearance.registry import rules, store
+from clearance.registry.lookup import bad_cursor, get_model
+from clearance.registry.model import Lifecycle, Model, ModelChange, NewModel, VersionStatus
+from clearance.registry.versions import set_status
+from clearance.storage.database import Transaction
+from clearance.values import Page
+
+
+def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
+    """Take a model into the inventory.
+
+    Raises:
+        InvalidInput: a name that is none, no owner, or a text that can't be one.
+        Conflict: the name is taken (`model_exists`), or the model would begin retired.
+    """
+    rules.check_model_name(new.name)
+    _check_texts(new)
+    if new.lifecycle == Lifecycle.RETIRED:
+        raise Conflict("a model can't begin retired", code="bad_lifecycle")
+    made = Model(
+        **{field.name: getattr(new, field.name) for field in fields(new)},
+        created_at=tx.now,
+        created_by=caller.name,
+    )
+    taken = Conflict(
+        f"there is a model {new.name} already", code="model_exists", hint=f"`clearance models show {new.name}`"
+    )
+    if store.find_model(tx, new.name) is not None:
+        raise taken
+    try:
+        store.insert_model(tx, made)
+    except sa.exc.IntegrityError as error:  # someone else created it since we looked
+        raise taken from error
+    facts = {"owner": made.owner, "risk": made.risk, "kind": made.kind, "lifecycle": made.lifecycle}
+    log.record(tx, Event.MODEL_CREATED, actor=caller.name, subject=f"model/{made.name}", data=facts)
+    return made
+
+
+def update_model(tx: Transaction, caller: Principal, name: str, change: ModelChange) -> Model:
+    """Change what is given; retiring a model retires all its versions, so that none can serve.
+
+    Raises:
+        NotFound: no such model.
+        InvalidInput: a text that can't be one, or no reason for retiring.
+        Conflict: a move that the lifecycle does not have.
+    """
+    present = get_model(tx, name, lock=True)
+    _check_texts(change)
+    given = {
+        field.name: getattr(change, field.name)
+        for field in fields(change)
+        if field.name != "reason" and getattr(change, field.name) is not None
+    }
+    changed = {key: found for key, found in given.items() if found != getattr(present, key)}
+    if not changed:
+        return present
+    if "lifecycle" in changed:
+        rules.check_lifecycle(present.lifecycle, changed["lifecycle"], change.reason)
+        changed["lifecycle_reason"] = change.reason
+    made = replace(present, **changed)
+    store.update_model(tx, made)
+    retired = changed.get("lifecycle") == Lifecycle.RETIRED
+    log.record(
+        tx,
+        Event.MODEL_RETIRED if retired else Event.MODEL_UPDATED,
+        actor=caller.name,
+        subject=f"model/{name}",
+        data={"changed": changed},
+    )
+    if retired:
+        for version in store.list_versions(tx, name, before=None, limit=store.last_number(tx, name)):
+            if version.status != VersionStatus.RETIRED:
+                set_status(tx, caller, version, VersionStatus.RETIRED, f"the model was retired: {change.reason}")
+    return made
+
+
+def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100) -> Page[Model]:
+    """Return a page of models, by name."""
+    if cursor is not None and not rules.is_model_name(cursor):
+        raise bad_cursor(cursor)
+    found = store.list_models(tx, after=cursor, limit=limit + 1)
+    return Page(items=tuple(found[:limit]), next=found[limit - 1].name if len(found) > limit else None)
+
+
+def _check_texts(given: NewModel | ModelChange) -> None:
+    if given.owner is not None:
+        rules.check_text("the owner", given.owner, least=1, most=255)
+    short = (("on-call", given.on_call), ("the team", given.team), ("the use case", given.use_case))
+    rules.check_texts(short, most=255)
+    rules.check_texts((("the purpose", given.purpose), ("the description", given.description)), most=20_000)

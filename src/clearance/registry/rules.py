@@ -1,0 +1,182 @@
+"""The form of what may be registered: names, texts, paths, provenance, and the moves of lifecycle and status; pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from clearance.errors import Conflict, InvalidInput
+from clearance.registry.model import File, Lifecycle, Provenance, VersionStatus
+from clearance.storage.blobs import check_digest
+from clearance.values import canonical_json
+
+_MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_VERSION_NAME = re.compile(r"([a-z0-9][a-z0-9._-]{0,99})/([1-9][0-9]{0,8})")
+LARGEST_NUMBER = 999_999_999
+_LONGEST_PATH = 1024
+_LONGEST_PART = 255
+_MOST_FILES = 100_000
+
+LIFECYCLE_MOVES: Mapping[Lifecycle, frozenset[Lifecycle]] = {
+    Lifecycle.IDEA: frozenset({Lifecycle.DEVELOPMENT, Lifecycle.PRODUCTION, Lifecycle.RETIRED}),
+    Lifecycle.DEVELOPMENT: frozenset({Lifecycle.IDEA, Lifecycle.PRODUCTION, Lifecycle.RETIRED}),
+    Lifecycle.PRODUCTION: frozenset({Lifecycle.DEVELOPMENT, Lifecycle.RETIRED}),
+    Lifecycle.RETIRED: frozenset(),
+}
+STATUS_MOVES: Mapping[VersionStatus, frozenset[VersionStatus]] = {
+    VersionStatus.REGISTERED: frozenset({VersionStatus.QUARANTINED, VersionStatus.RETIRED}),
+    VersionStatus.QUARANTINED: frozenset({VersionStatus.REGISTERED, VersionStatus.RETIRED}),
+    VersionStatus.RETIRED: frozenset(),
+}
+
+
+def is_model_name(name: str) -> bool:
+    """Return whether a model could have this name."""
+    return _MODEL_NAME.fullmatch(name) is not None
+
+
+def check_model_name(name: str) -> None:
+    """Refuse what is no model name (`bad_name`)."""
+    if not is_model_name(name):
+        raise InvalidInput(
+            f"{name[:120]!r} is not a model name",
+            code="bad_name",
+            hint="lower-case letters, digits, . _ -, at most 100, a letter or digit first; for example car-loan",
+        )
+
+
+def check_text(what: str, text: str, *, most: int, least: int = 0) -> None:
+    """Refuse a text that is too short, too long, or has characters that no text has (`bad_text`)."""
+    if not least <= len(text.strip()) or len(text) > most:
+        raise InvalidInput(
+            f"{what} has {len(text.strip())} characters",
+            code="bad_text",
+            hint=f"it takes {least} to {most}",
+            details={"field": what},
+        )
+    if any(unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\r\t" for char in text):
+        raise InvalidInput(f"{what} contains control characters", code="bad_text", details={"field": what})
+
+
+def check_reason(reason: str) -> None:
+    """Refuse to do without a reason (`no_reason`)."""
+    if not reason.strip():
+        raise InvalidInput("this needs a reason", code="no_reason", hint="say why, for whoever asks in a year")
+    check_text("the reason", reason, most=2000)
+
+
+def check_lifecycle(present: Lifecycle, wanted: Lifecycle, reason: str) -> None:
+    """Refuse a move that the lifecycle does not have (`bad_lifecycle`), or retiring without a reason."""
+    if wanted != present and wanted not in LIFECYCLE_MOVES[present]:
+        raise Conflict(
+            f"a model that is {present} can't become {wanted}",
+            code="bad_lifecycle",
+            hint="retirement is final: create a new model" if present == Lifecycle.RETIRED else "",
+        )
+    if wanted == Lifecycle.RETIRED and wanted != present:
+        check_reason(reason)
+
+
+def check_status(name: str, present: VersionStatus, wanted: VersionStatus, reason: str) -> None:
+    """Refuse a change of a version's status that there is not (`bad_status`), or one without a reason."""
+    if wanted not in STATUS_MOVES[present]:
+        raise Conflict(
+            f"{name} is {present}; it can't become {wanted}",
+            code="bad_status",
+            hint="retirement is final: register a new version" if present == VersionStatus.RETIRED else "",
+        )
+    check_reason(reason)
+
+
+def check_files(files: tuple[File, ...]) -> None:
+    """Refuse a manifest that is no plain tree of files.
+
+    Paths are relative, with `/`, without `.`, `..`, empty parts, backslashes, drive letters and control characters, and stay
+    apart on file systems that fold case or Unicode forms. A manifest has no links by its form: it knows only files.
+
+    Raises:
+        InvalidInput: code `no_files`, `too_many_files`, `bad_path`, `duplicate_path`, `bad_size` or `bad_digest`.
+    """
+    if not files:
+        raise InvalidInput("a version needs at least one file", code="no_files")
+    if len(files) > _MOST_FILES:
+        raise InvalidInput(f"a version may have {_MOST_FILES} files, not {len(files)}", code="too_many_files")
+    seen: dict[str, str] = {}
+    for file in files:
+        if fault := _path_fault(file.path):
+            raise InvalidInput(
+                f"the path {file.path[:200]!r} {fault}",
+                code="bad_path",
+                hint="paths are relative to the version's folder, like model/weights.onnx",
+                details={"path": file.path[:_LONGEST_PATH]},
+            )
+        if file.size < 0:
+            raise InvalidInput(f"{file.path} can't have {file.size} bytes", code="bad_size")
+        check_digest(file.sha256)
+        key = unicodedata.normalize("NFC", file.path).casefold()
+        if key in seen:
+            raise _duplicate(file.path, seen[key])
+        seen[key] = file.path
+    for key, path in seen.items():
+        parts = key.split("/")
+        for length in range(1, len(parts)):
+            if (folder := "/".join(parts[:length])) in seen:
+                raise _duplicate(path, seen[folder])
+
+
+def check_provenance(provenance: Provenance) -> None:
+    """Refuse provenance that can't be written down exactly (`bad_provenance`), or names what is no digest or version."""
+    try:
+        canonical_json(provenance)
+    except (ValueError, RecursionError) as error:  # rfc8785's errors are ValueErrors
+        raise InvalidInput(
+            f"the provenance can't be written as canonical JSON: {error}",
+            code="bad_provenance",
+            hint="no NaN or infinity, no integers beyond 2**53: leave the value out, or send it as text",
+        ) from error
+    for use in provenance.datasets:
+        check_digest(use.digest)
+    for parent in provenance.parents:
+        parse_version_name(parent)
+    check_text("the trainer", provenance.trainer, most=255)
+
+
+def parse_version_name(name: str) -> tuple[str, int]:
+    """Return model and number of `model/number`, or refuse (`bad_version_name`)."""
+    found = _VERSION_NAME.fullmatch(name)
+    if not found:
+        raise InvalidInput(
+            f"{name[:120]!r} does not name a version", code="bad_version_name", hint="for example car-loan/1"
+        )
+    return found[1], int(found[2])
+
+
+def check_texts(texts: Iterable[tuple[str, str | None]], *, most: int) -> None:
+    """Refuse the first text that is not None and not well-formed."""
+    for what, text in texts:
+        if text is not None:
+            check_text(what, text, most=most)
+
+
+def _path_fault(path: str) -> str | None:
+    parts = path.split("/")
+    faults: dict[str, Any] = {
+        "is empty": not path,
+        "is absolute": path.startswith("/") or re.match(r"[A-Za-z]:", path),
+        f"is longer than {_LONGEST_PATH} characters": len(path) > _LONGEST_PATH,
+        "contains a backslash": "\\" in path,
+        "contains control characters": any(unicodedata.category(char) in {"Cc", "Cs"} for char in path),
+        "leaves its folder": ".." in parts,
+        "has an empty part or a dot for one": "" in parts or "." in parts,
+    }
+    fault = next((fault for fault, present in faults.items() if present), None)
+    if fault is None and any(len(part.encode()) > _LONGEST_PART for part in parts):
+        return f"has a part of more than {_LONGEST_PART} bytes"
+    return fault
+
+
+def _duplicate(path: str, other: str) -> InvalidInput:
+    same = "stands there twice" if path == other else f"and {other!r} would be the same file on some systems"
+    return InvalidInput(f"the path {path!r} {same}", code="duplicate_path", details={"path": path, "other": other})

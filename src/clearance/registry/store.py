@@ -1,0 +1,185 @@
+"""The tables of models, versions and datasets; what never changes is kept as the JSON text it came as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from clearance.registry.model import Column, Dataset, Model, Version
+from clearance.storage.database import Transaction, UtcDateTime, metadata
+from clearance.values import plain
+
+T = TypeVar("T")
+
+models = sa.Table(
+    "registry_models",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("on_call", sa.String(255), nullable=False),
+    sa.Column("team", sa.String(255), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("use_case", sa.String(255), nullable=False),
+    sa.Column("risk", sa.String(32), nullable=False),
+    sa.Column("lifecycle", sa.String(32), nullable=False),
+    sa.Column("lifecycle_reason", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+)
+versions = sa.Table(
+    "registry_versions",
+    metadata,
+    sa.Column("model", sa.ForeignKey("registry_models.name"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.String(71), nullable=False, index=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("files", sa.Text, nullable=False),
+    sa.Column("contract", sa.Text, nullable=False),
+    sa.Column("provenance", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("status_reason", sa.Text, nullable=False),
+    sa.UniqueConstraint("model", "digest"),
+)
+parents = sa.Table(
+    "registry_parents",
+    metadata,
+    sa.Column("parent", sa.String(120), primary_key=True),
+    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.ForeignKeyConstraint(["model", "number"], ["registry_versions.model", "registry_versions.number"]),
+)
+"""Which version names which as its parent: the way down a lineage."""
+datasets = sa.Table(
+    "registry_datasets",
+    metadata,
+    sa.Column("digest", sa.String(71), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False, index=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("columns", sa.Text, nullable=False),
+    sa.Column("time_column", sa.Text),
+    sa.Column("first_at", UtcDateTime),
+    sa.Column("last_at", UtcDateTime),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("created_by", sa.String(255), nullable=False),
+)
+
+
+def insert_model(tx: Transaction, model: Model) -> None:
+    tx.execute(sa.insert(models), _row(model))
+
+
+def update_model(tx: Transaction, model: Model) -> None:
+    tx.execute(sa.update(models).where(models.c.name == model.name).values(_row(model)))
+
+
+def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | None:
+    """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends."""
+    query = sa.select(models).where(models.c.name == name)
+    row = tx.execute(query.with_for_update() if lock else query).first()
+    return None if row is None else _value(row, Model)
+
+
+def list_models(tx: Transaction, *, after: str | None, limit: int) -> list[Model]:
+    query = sa.select(models).order_by(models.c.name).limit(limit)
+    if after is not None:
+        query = query.where(models.c.name > after)
+    return [_value(row, Model) for row in tx.execute(query)]
+
+
+def insert_version(tx: Transaction, version: Version) -> None:
+    tx.execute(sa.insert(versions), _row(version, as_text=("files", "contract", "provenance")))
+    own = {"model": version.model, "number": version.number}
+    if named := [{"parent": parent, **own} for parent in sorted(set(version.provenance.parents))]:
+        tx.execute(sa.insert(parents), named)
+
+
+def set_status(tx: Transaction, version: Version) -> None:
+    own = (versions.c.model == version.model) & (versions.c.number == version.number)
+    tx.execute(sa.update(versions).where(own).values(status=version.status.value, status_reason=version.status_reason))
+
+
+def last_number(tx: Transaction, model: str) -> int:
+    """Return the highest number given to a version of the model, 0 when there is none."""
+    return tx.execute(sa.select(sa.func.max(versions.c.number)).where(versions.c.model == model)).scalar() or 0
+
+
+def find_version(tx: Transaction, model: str, number: int) -> Version | None:
+    row = tx.execute(sa.select(versions).where(versions.c.model == model, versions.c.number == number)).first()
+    return None if row is None else _version(row)
+
+
+def versions_with(tx: Transaction, digest: str, model: str | None = None) -> list[Version]:
+    """Return the versions that are these bytes, of one model or of all."""
+    query = sa.select(versions).where(versions.c.digest == digest).order_by(versions.c.model, versions.c.number)
+    if model is not None:
+        query = query.where(versions.c.model == model)
+    return [_version(row) for row in tx.execute(query)]
+
+
+def list_versions(tx: Transaction, model: str, *, before: int | None, limit: int) -> list[Version]:
+    """Return versions of a model, newest first."""
+    query = sa.select(versions).where(versions.c.model == model).order_by(versions.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(versions.c.number < before)
+    return [_version(row) for row in tx.execute(query)]
+
+
+def children(tx: Transaction, name: str) -> tuple[tuple[str, int], ...]:
+    """Return which versions name `model/number` as a parent."""
+    query = sa.select(parents.c.model, parents.c.number).where(parents.c.parent == name)
+    return tuple((row.model, row.number) for row in tx.execute(query.order_by(parents.c.model, parents.c.number)))
+
+
+def insert_dataset(tx: Transaction, dataset: Dataset) -> None:
+    tx.execute(sa.insert(datasets), _row(dataset, as_text=("columns",)))
+
+
+def find_dataset(tx: Transaction, digest: str) -> Dataset | None:
+    row = tx.execute(sa.select(datasets).where(datasets.c.digest == digest)).first()
+    return None if row is None else _dataset(row)
+
+
+def list_datasets(tx: Transaction, *, after: Dataset | None, limit: int) -> list[Dataset]:
+    """Return datasets, newest first."""
+    order = sa.tuple_(datasets.c.created_at, datasets.c.digest)
+    query = sa.select(datasets).order_by(datasets.c.created_at.desc(), datasets.c.digest.desc()).limit(limit)
+    if after is not None:
+        place = sa.tuple_(sa.literal(after.created_at, UtcDateTime), sa.literal(after.digest))
+        query = query.where(order < place)
+    return [_dataset(row) for row in tx.execute(query)]
+
+
+def _row(item: Any, as_text: tuple[str, ...] = ()) -> dict[str, Any]:
+    found = {field.name: getattr(item, field.name) for field in fields(item)}
+    return found | {name: json.dumps(plain(found[name])) for name in as_text}
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _value(row: sa.Row[Any], kind: type[T], **parsed: Any) -> T:
+    made: T = _adapter(cast("Hashable", kind)).validate_python({**row._mapping, **parsed})
+    return made
+
+
+def _version(row: sa.Row[Any]) -> Version:
+    found = row._mapping
+    return _value(row, Version, **{name: json.loads(found[name]) for name in ("files", "contract", "provenance")})
+
+
+def _dataset(row: sa.Row[Any]) -> Dataset:
+    columns = tuple(Column(**column) for column in json.loads(row._mapping["columns"]))
+    return _value(row, Dataset, columns=columns)

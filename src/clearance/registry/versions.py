@@ -1,0 +1,189 @@
+"""Use cases of versions: register the next one, list them, stop them, tell their lineage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.errors import Conflict, InvalidInput
+from clearance.registry import lineage as graph
+from clearance.registry import model as values
+from clearance.registry import rules, store
+from clearance.registry.contract import check_contract
+from clearance.registry.lookup import bad_cursor, get_model, get_version
+from clearance.registry.model import Completeness, Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
+from clearance.storage.blobs import BlobStore
+from clearance.storage.database import Transaction
+from clearance.values import Page, digest_of
+
+_NAMED_IN_MESSAGE = 3
+_STATUS_EVENTS = {
+    VersionStatus.QUARANTINED: Event.VERSION_QUARANTINED,
+    VersionStatus.REGISTERED: Event.VERSION_RELEASED,
+    VersionStatus.RETIRED: Event.VERSION_RETIRED,
+}
+
+
+def register_version(tx: Transaction, caller: Principal, blobs: BlobStore, model: str, new: NewVersion) -> Version:
+    """Register the next version of a model; the bytes of its files are in the store already.
+
+    Raises:
+        NotFound: no such model.
+        InvalidInput: files, contract or provenance that can't be meant; a parent that does not exist; a size that is not that
+            of the stored bytes.
+        Conflict: bytes are missing (`blobs_missing`, all named in the details); the model has this digest already
+            (`version_exists`); the model is retired.
+    """
+    found = get_model(tx, model, lock=True)
+    if found.lifecycle == Lifecycle.RETIRED:
+        raise Conflict(
+            f"{model} was retired: {found.lifecycle_reason}", code="model_retired", hint="create a new model"
+        )
+    rules.check_files(new.files)
+    rules.check_provenance(new.provenance)
+    if new.contract is not None:
+        check_contract(new.contract)
+    _check_parents(tx, new.provenance)
+    _check_stored(blobs, new.files)
+    manifest = Manifest(files=tuple(sorted(new.files, key=lambda file: file.path)))
+    if same := store.versions_with(tx, manifest.digest, model):
+        raise Conflict(
+            f"{same[0].name} is these bytes already",
+            code="version_exists",
+            hint=f"use {same[0].name}; a version never changes, and the same bytes are the same version",
+            details={"model": model, "number": same[0].number, "digest": manifest.digest},
+        )
+    made = Version(
+        model=model,
+        number=store.last_number(tx, model) + 1,
+        digest=manifest.digest,
+        size=manifest.size,
+        files=manifest.files,
+        contract=new.contract,
+        provenance=new.provenance,
+        created_at=tx.now,
+        created_by=caller.name,
+        status=VersionStatus.REGISTERED,
+        status_reason="",
+    )
+    store.insert_version(tx, made)
+    code = made.provenance.code
+    facts = {
+        "digest": made.digest,
+        "size": made.size,
+        "files": len(made.files),
+        "contract": digest_of(made.contract),
+        "provenance": digest_of(made.provenance),
+        "dirty": code is not None and code.dirty,
+    }
+    log.record(tx, Event.VERSION_REGISTERED, actor=caller.name, subject=f"model/{made.name}", data=facts)
+    return made
+
+
+def list_versions(tx: Transaction, model: str, *, cursor: str | None = None, limit: int = 100) -> Page[Version]:
+    """Return a page of a model's versions, newest first.
+
+    Raises:
+        NotFound: no such model.
+    """
+    get_model(tx, model)
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise bad_cursor(cursor)
+    found = store.list_versions(tx, model, before=None if cursor is None else int(cursor), limit=limit + 1)
+    return Page(items=tuple(found[:limit]), next=str(found[limit - 1].number) if len(found) > limit else None)
+
+
+def versions_with_digest(tx: Transaction, digest: str) -> tuple[Version, ...]:
+    """Return the versions, of any model, that are these bytes."""
+    return tuple(store.versions_with(tx, digest))
+
+
+def quarantine_version(tx: Transaction, caller: Principal, model: str, number: int, reason: str) -> Version:
+    """Stop a version from being used until it is released. Errors as `retire_version`."""
+    return _move(tx, caller, model, number, VersionStatus.QUARANTINED, reason)
+
+
+def release_version(tx: Transaction, caller: Principal, model: str, number: int, reason: str) -> Version:
+    """Let a quarantined version be used again. Errors as `retire_version`."""
+    return _move(tx, caller, model, number, VersionStatus.REGISTERED, reason)
+
+
+def retire_version(tx: Transaction, caller: Principal, model: str, number: int, reason: str) -> Version:
+    """Stop a version from being used, for good.
+
+    Raises:
+        NotFound: no such model or version.
+        InvalidInput: no reason (`no_reason`).
+        Conflict: its status does not allow it (`bad_status`).
+    """
+    return _move(tx, caller, model, number, VersionStatus.RETIRED, reason)
+
+
+def set_status(tx: Transaction, caller: Principal, present: Version, wanted: VersionStatus, reason: str) -> Version:
+    """Write a status that is allowed, with its leaf; `quarantine_version` and its sisters decide whether it is."""
+    made = replace(present, status=wanted, status_reason=reason)
+    store.set_status(tx, made)
+    facts = {"digest": made.digest, "reason": reason}
+    log.record(tx, _STATUS_EVENTS[wanted], actor=caller.name, subject=f"model/{made.name}", data=facts)
+    return made
+
+
+def lineage(tx: Transaction, model: str, number: int) -> Lineage:
+    """Return what a version was made from and what was made from it.
+
+    Raises:
+        NotFound: no such model or version.
+    """
+    return graph.trace(
+        get_version(tx, model, number),
+        version=lambda name: get_version(tx, *name),
+        children=lambda name: store.children(tx, f"{name[0]}/{name[1]}"),
+        dataset=lambda digest: store.find_dataset(tx, digest),
+        parse=rules.parse_version_name,
+    )
+
+
+def completeness(tx: Transaction, model: str, number: int) -> Completeness:
+    """Return how complete a version's provenance is, and what is missing.
+
+    Raises:
+        NotFound: no such model or version.
+    """
+    provenance = get_version(tx, model, number).provenance
+    found = [store.find_dataset(tx, use.digest) for use in provenance.datasets]
+    return values.completeness(provenance, [dataset for dataset in found if dataset is not None])
+
+
+def _move(tx: Transaction, caller: Principal, model: str, number: int, wanted: VersionStatus, reason: str) -> Version:
+    get_model(tx, model, lock=True)  # one change of a model's versions at a time
+    present = get_version(tx, model, number)
+    rules.check_status(present.name, present.status, wanted, reason)
+    return set_status(tx, caller, present, wanted, reason)
+
+
+def _check_parents(tx: Transaction, provenance: values.Provenance) -> None:
+    for parent in provenance.parents:
+        if store.find_version(tx, *rules.parse_version_name(parent)) is None:
+            raise InvalidInput(
+                f"the parent {parent} does not exist",
+                code="parent_not_found",
+                hint="register parents before what is made from them",
+            )
+
+
+def _check_stored(blobs: BlobStore, files: tuple[values.File, ...]) -> None:
+    missing = [file for file in files if not blobs.has(file.sha256)]
+    if missing:
+        named = ", ".join(file.path for file in missing[:_NAMED_IN_MESSAGE])
+        more = len(missing) - _NAMED_IN_MESSAGE
+        raise Conflict(
+            f"the bytes of {named}{f' and {more} more' if more > 0 else ''} are not in the store",
+            code="blobs_missing",
+            hint="upload them with PUT /api/v1/blobs/DIGEST, then register again",
+            details={"missing": [{"path": file.path, "sha256": file.sha256} for file in missing]},
+        )
+    for file in files:
+        if (size := blobs.size(file.sha256)) != file.size:
+            raise InvalidInput(f"{file.path} has {size} bytes in the store, not {file.size}", code="bad_size")
