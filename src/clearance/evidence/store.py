@@ -75,7 +75,7 @@ def revoke_key(tx: Transaction, key_id: str, at: datetime, reason: str) -> None:
 def all_keys(tx: Transaction) -> dict[str, TrustedKey]:
     """Return every key by its id, oldest first, revoked ones too."""
     rows = tx.execute(sa.select(keys).order_by(keys.c.trusted_at, keys.c.key_id))
-    return {row.key_id: _key(row._mapping) for row in rows}
+    return {row.key_id: _key(row._asdict()) for row in rows}
 
 
 def insert_statement(tx: Transaction, found: StoredStatement, envelope: str) -> None:

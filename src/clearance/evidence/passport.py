@@ -1,0 +1,98 @@
+"""The passport: everything known about a version in one file that proves itself; its shape, pure.
+
+    {"format": …, "body": {…}, "log": {"verifier", "checkpoint", "leaves": [{"index", "leaf", "path"}, …]}}
+
+The digest of the body is itself a leaf of the log (`passport.exported`), so no part of it can be changed unseen; the other
+leaves show that version, signature, statements, keys and decision were each recorded when the body says. `passport_check`
+verifies all of it with no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from clearance.audit.events import Event
+from clearance.audit.model import Entry, InclusionProof
+from clearance.evidence.model import ArtifactSignature, StoredStatement, TrustedKey
+from clearance.registry.model import Version
+from clearance.values import digest_of, plain
+
+FORMAT = "https://clearance.dev/passport/v1"
+
+
+def body(
+    *,
+    version: Version,
+    keys: Sequence[TrustedKey],
+    signature: ArtifactSignature | None,
+    statements: Sequence[StoredStatement],
+    decision: Mapping[str, Any] | None,
+    at: datetime,
+    by: str,
+) -> dict[str, Any]:
+    """Return what a passport says, as JSON values.
+
+    Args:
+        version: what it is about, with its manifest and provenance.
+        keys: every key that signed something in it.
+        signature, statements: the evidence that counts.
+        decision: the newest decision, as JSON; None before the first.
+        at, by: when it is exported, and by whom.
+    """
+    return {
+        "model": version.model,
+        "number": version.number,
+        "exported_at": plain(at),
+        "exported_by": by,
+        "version": plain(version),
+        "keys": [plain(key) for key in keys],
+        "signature": plain(signature),
+        "statements": [plain(statement) for statement in statements],
+        "decision": plain(decision),
+    }
+
+
+def seal(found: Mapping[str, Any]) -> str:
+    """Return the digest of a body: what the log records of it."""
+    return digest_of(found)
+
+
+def needs_leaf(found: Mapping[str, Any], entry: Entry) -> bool:
+    """Tell whether an entry of the log is one that a body rests on."""
+    data = entry.data
+    match entry.event:
+        case Event.VERSION_REGISTERED:
+            return True
+        case Event.KEY_TRUSTED:
+            return entry.subject in {f"key/{key['key_id']}" for key in found["keys"]}
+        case Event.ARTIFACT_SIGNED:
+            return found["signature"] is not None and data.get("signature") == found["signature"]["id"]
+        case Event.STATEMENT_ADDED:
+            return data.get("statement") in {statement["id"] for statement in found["statements"]}
+        case Event.DECISION_MADE:
+            return found["decision"] is not None and data.get("decision") == found["decision"]["id"]
+        case Event.PASSPORT_EXPORTED:
+            return data.get("digest") == seal(found)
+        case _:
+            return False
+
+
+def assemble(found: Mapping[str, Any], verifier: str, proofs: Sequence[InclusionProof]) -> dict[str, Any]:
+    """Return the passport: a body with the proofs of its leaves, all against one checkpoint.
+
+    Args:
+        found: the body.
+        verifier: the log's verifier string.
+        proofs: at least one, of one and the same checkpoint.
+    """
+    return {
+        "format": FORMAT,
+        "body": dict(found),
+        "log": {
+            "verifier": verifier,
+            "checkpoint": proofs[0].checkpoint,
+            "leaves": [{"index": each.index, "leaf": each.leaf, "path": list(each.path)} for each in proofs],
+        },
+    }
