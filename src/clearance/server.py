@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 import clearance
 from clearance.api.core import install_error_handlers
+from clearance.api.idempotency import OnceOnly
 from clearance.app import Clearance
 
 API = "/api/v1"
@@ -38,6 +39,7 @@ def create(parts: Clearance, *, background: bool = False) -> FastAPI:
     )
     app.state.clearance = parts
     install_error_handlers(app)
+    app.add_middleware(OnceOnly, parts=parts)
     for room in ROOMS:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
 

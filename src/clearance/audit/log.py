@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -138,19 +139,20 @@ def check_inclusion(proof: InclusionProof, verifier: checkpoint.Verifier) -> Ent
 
 def verify(tx: Transaction, verifier: checkpoint.Verifier) -> Verification:
     """Recompute the whole log from its leaves and compare it with everything that was signed."""
-    problems: list[str] = []
     notes = store.all_checkpoints(tx)
     rolling = tree.RollingRoot()
     roots: dict[int, bytes] = {}
-    for row in store.all_leaves(tx):
-        leaf = bytes(row.leaf)
-        if row.position != rolling.size:
-            problems.append(f"leaf {rolling.size} is missing: the next one found is {row.position}")
-            break
-        problems += _disagreements(row, leaf)
-        rolling.add(leaf)
-        if rolling.size in notes:
-            roots[rolling.size] = rolling.root()
+    problems: list[str] = []
+    with closing(store.all_leaves(tx)) as rows:
+        for row in rows:
+            leaf = bytes(row.leaf)
+            if row.position != rolling.size:
+                problems.append(f"leaf {rolling.size} is missing: the next one found is {row.position}")
+                break
+            problems += _disagreements(row, leaf)
+            rolling.add(leaf)
+            if rolling.size in notes:
+                roots[rolling.size] = rolling.root()
     for size, note in notes.items():
         problems += _checkpoint_problems(size, note, roots.get(size), verifier)
     if rolling.size and rolling.size not in notes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,9 +81,11 @@ def all_checkpoints(tx: Transaction) -> dict[int, str]:
     return {row.size: row.note for row in tx.execute(sa.select(checkpoints).order_by(checkpoints.c.size))}
 
 
-def all_leaves(tx: Transaction) -> Iterator[sa.Row[Any]]:
+def all_leaves(tx: Transaction) -> Generator[sa.Row[Any], None, None]:
     """Yield every leaf row in order, without holding them all."""
-    yield from tx.connection.execution_options(yield_per=5000).execute(sa.select(leaves).order_by(leaves.c.position))
+    query = sa.select(leaves).order_by(leaves.c.position).execution_options(yield_per=5000)
+    with tx.connection.execute(query) as result:
+        yield from result
 
 
 def leaf(tx: Transaction, index: int) -> bytes | None:

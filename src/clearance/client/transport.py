@@ -70,7 +70,8 @@ class _Exchange(httpx.SyncByteStream):
             message = self._next()
             yield message.get("body", b"")
             if not message.get("more_body", False):
-                self._loop.run_until_complete(self._task)
+                # What the application raises after a whole answer, it has told in that answer and in its log.
+                self._loop.run_until_complete(asyncio.gather(self._task, return_exceptions=True))
                 return
 
     def close(self) -> None:

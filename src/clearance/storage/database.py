@@ -5,42 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from clearance.clock import Clock, new_id
 from clearance.errors import Unavailable
+from clearance.storage import idempotency
+from clearance.storage.types import Json, UtcDateTime, metadata
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-"""Every room's tables; a table with `info={"audited": False}` holds observations, not governed state."""
-
-Json = sa.JSON().with_variant(JSONB(), "postgresql")
-
-
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """An aware UTC time; SQLite stores it without a zone, PostgreSQL with one."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+__all__ = ["Database", "Json", "Transaction", "UnauditedChange", "UtcDateTime", "metadata"]
 
 
 class UnauditedChange(RuntimeError):
@@ -129,7 +105,12 @@ class Database:
             transaction.check_audited()
             if transaction.leaves:
                 self._seal(transaction)
+            claim = idempotency.current.get()
+            if claim is not None and not claim.committed:
+                idempotency.take_along(transaction, claim)
             connection.commit()
+            if claim is not None:
+                claim.committed = True
         transaction.run_after_commit()
 
     def close(self) -> None:

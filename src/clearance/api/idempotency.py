@@ -1,0 +1,148 @@
+"""ASGI middleware around the API: bodies have a limit, and a POST with an Idempotency-Key happens once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from clearance.api.core import problem
+from clearance.app import Clearance
+from clearance.errors import ClearanceError, Conflict, InvalidInput, TooLarge
+from clearance.storage import idempotency
+from clearance.storage.idempotency import Answer, Claim
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LONGEST_KEPT = 1024 * 1024  # bytes of an answer that is kept for a repetition
+STREAMED = ("/api/v1/blobs/",)
+"""Paths whose bodies are streamed to disk under a limit of their own."""
+
+
+class OnceOnly:
+    """Wraps the application; see the module."""
+
+    def __init__(self, app: Application, parts: Clearance) -> None:
+        self._app = app
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(STREAMED) or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._body(receive)
+            key = _header(scope, b"idempotency-key")
+            if key and scope["method"] == "POST":
+                await self._once(scope, body, key, send)
+            else:
+                await self._app(scope, _replay(body), send)
+        except ClearanceError as error:
+            await problem(error, scope["path"])(scope, receive, send)
+
+    async def _body(self, receive: Receive) -> bytes:
+        limit = self._parts.settings.max_request_kb * 1024
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise TooLarge(
+                    f"the request's body is over {self._parts.settings.max_request_kb} KiB",
+                    code="request_too_large",
+                    hint="send fewer items at once, or raise CLEARANCE_MAX_REQUEST_KB on the server",
+                )
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def _once(self, scope: Scope, body: bytes, key: str, send: Send) -> None:
+        claim = Claim(_scope_key(scope, key), hashlib.sha256(body).hexdigest())
+        earlier = await run_in_threadpool(self._find, claim)
+        if earlier is not None:
+            await _repeat(earlier, claim, send)
+            return
+        answer = _Recorder(send)
+        token = idempotency.current.set(claim)
+        try:
+            await self._app(scope, _replay(body), answer.send)
+        finally:
+            idempotency.current.reset(token)
+        if claim.committed and len(answer.body) <= _LONGEST_KEPT:
+            await run_in_threadpool(self._keep, claim, answer)
+
+    def _find(self, claim: Claim) -> Answer | None:
+        with self._parts.database.read() as tx:
+            return idempotency.find(tx, claim.scope)
+
+    def _keep(self, claim: Claim, answer: _Recorder) -> None:
+        with self._parts.database.write() as tx:
+            idempotency.keep_answer(tx, claim, answer.status, answer.content_type, bytes(answer.body))
+
+
+class _Recorder:
+    """Passes an answer on and keeps a copy."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self.content_type = ""
+        self.body = bytearray()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.content_type = dict(message["headers"]).get(b"content-type", b"").decode()
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+        await self._send(message)
+
+
+async def _repeat(earlier: Answer, claim: Claim, send: Send) -> None:
+    if earlier.request_hash != claim.request_hash:
+        raise InvalidInput(
+            "this Idempotency-Key was used for another request",
+            code="idempotency_key_reused",
+            hint="use a fresh key for every new request",
+        )
+    if earlier.status is None:
+        raise Conflict(
+            "the first request with this Idempotency-Key took effect, but its answer was lost",
+            code="idempotency_answer_lost",
+            hint="read the resource to see what it did; do not send the request again",
+        )
+    headers = [(b"content-type", earlier.content_type.encode()), (b"idempotent-replayed", b"true")]
+    await send({"type": "http.response.start", "status": earlier.status, "headers": headers})
+    await send({"type": "http.response.body", "body": earlier.body})
+
+
+def _replay(body: bytes) -> Receive:
+    """Return a `receive` that gives a body that was read already."""
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((text.decode("latin-1") for found, text in scope["headers"] if found == name), "")
+
+
+def _scope_key(scope: Scope, key: str) -> str:
+    """Return what the key stands for: one caller, one route, one key."""
+    local = scope.get("clearance.principal")
+    caller = local.name if local is not None else _header(scope, b"authorization")
+    named = [caller, scope["path"], scope.get("query_string", b"").decode("latin-1"), key]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()

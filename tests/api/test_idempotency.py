@@ -1,0 +1,101 @@
+"""A POST with an Idempotency-Key happens once, whatever happens to its answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from clearance import server
+from clearance.access.model import Principal, Role
+from clearance.app import Clearance
+from clearance.client.transport import InProcessTransport
+from clearance.storage import idempotency
+
+ADA = Principal(name="user:ada", roles=(Role.ADMIN,))
+BODY = {"name": "ci", "roles": ["developer"]}
+
+
+@pytest.fixture
+def http(parts: Clearance) -> Iterator[httpx.Client]:
+    app: Any = server.create(parts)
+    with httpx.Client(
+        base_url="http://local/api/v1", transport=InProcessTransport(lambda: app, {"clearance.principal": ADA})
+    ) as client:
+        yield client
+
+
+def post(http: httpx.Client, key: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    return http.post("/tokens", json=body or BODY, headers={"idempotency-key": key})
+
+
+def count(http: httpx.Client) -> int:
+    return len(http.get("/tokens").json()["items"])
+
+
+def test_the_same_request_again_gets_the_first_answer_and_changes_nothing(http: httpx.Client) -> None:
+    first, again = post(http, "k1"), post(http, "k1")
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert again.headers["idempotent-replayed"] == "true"
+    assert count(http) == 1
+    assert post(http, "k2").json() != first.json()
+
+
+def test_a_key_is_for_one_request(http: httpx.Client) -> None:
+    post(http, "k1")
+    refused = post(http, "k1", {**BODY, "name": "other"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert count(http) == 1
+
+
+def test_a_refused_request_may_be_corrected_under_the_same_key(http: httpx.Client) -> None:
+    assert post(http, "k1", {**BODY, "name": ""}).status_code == 422
+    assert post(http, "k1").status_code == 201
+
+
+def test_when_the_answer_was_lost_the_second_request_says_so(http: httpx.Client, parts: Clearance) -> None:
+    post(http, "k1")
+    with parts.database.write() as tx:  # as if the process had died between the commit and the answer
+        tx.execute(idempotency.keys.update().values(status=None, body=None))
+    again = post(http, "k1")
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
+    assert count(http) == 1
+
+
+def test_of_many_at_once_one_takes_effect(parts: Clearance) -> None:
+    parts.database  # noqa: B018  # made before the threads start
+    app: Any = server.create(parts)
+    statuses: list[int] = []
+
+    def work() -> None:
+        transport = InProcessTransport(lambda: app, {"clearance.principal": ADA})
+        with httpx.Client(base_url="http://local/api/v1", transport=transport) as client:
+            statuses.append(post(client, "same").status_code)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses
+    with parts.database.read() as tx:
+        from clearance.access import service
+
+        assert len(service.list_tokens(tx)) == 1
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(http: httpx.Client, parts: Clearance) -> None:
+    object.__setattr__(parts.settings, "max_request_kb", 1)
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(10_000):
+            yield b" " * 1024
+        pytest.fail("the whole body was read")
+
+    refused = http.post("/tokens", content=endless(), headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["code"]) == (413, "request_too_large")

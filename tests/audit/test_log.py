@@ -1,0 +1,181 @@
+"""The log: leaves commit with their change, proofs hold, and every kind of tampering is found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from clearance.access.store import tokens
+from clearance.app import Clearance
+from clearance.audit import checkpoint, log, store, tree
+from clearance.audit.events import Event
+from clearance.audit.model import Verification
+from clearance.client.client import Client
+from clearance.errors import InvalidInput, NotFound, VerificationFailed
+from clearance.storage.database import UnauditedChange
+
+
+def write(parts: Clearance, count: int, batch: int = 3) -> None:
+    done = 0
+    while done < count:
+        with parts.database.write() as tx:
+            for _ in range(min(batch, count - done)):
+                log.record(tx, Event.MODEL_CREATED, actor="user:ada", subject=f"model/m{done}", data={"n": done})
+                done += 1
+
+
+def verify(parts: Clearance) -> Verification:
+    with parts.database.read() as tx:
+        return log.verify(tx, parts.log_verifier)
+
+
+def test_a_log_of_any_length_verifies_and_every_leaf_is_proven(parts: Clearance) -> None:
+    assert verify(parts).ok
+    write(parts, 11)
+    assert verify(parts) == replace(verify(parts), ok=True, leaves=11, checkpoints=4, problems=())
+    with parts.database.read() as tx:
+        for index in range(11):
+            entry = log.check_inclusion(log.prove_inclusion(tx, index), parts.log_verifier)
+            assert (entry.subject, entry.data) == (f"model/m{index}", {"n": index})
+        proof = log.prove_consistency(tx, 3, 9)
+        with pytest.raises(NotFound, match="no leaf 11"):
+            log.prove_inclusion(tx, 11)
+        with pytest.raises(NotFound, match="at size 4"):
+            log.prove_consistency(tx, 4)
+    older, newer = (checkpoint.verify(note, parts.log_verifier) for note in (proof.older, proof.newer))
+    import base64
+
+    path = [base64.b64decode(each) for each in proof.path]
+    assert tree.is_consistent(older.size, older.root, newer.size, newer.root, path)
+
+
+def test_a_change_without_a_leaf_is_not_committed(parts: Clearance) -> None:
+    with pytest.raises(UnauditedChange, match="access_tokens"), parts.database.write() as tx:
+        tx.execute(sa.delete(tokens))
+
+
+def test_a_transaction_that_fails_leaves_neither_change_nor_leaf(parts: Clearance) -> None:
+    def fail_halfway() -> None:
+        with parts.database.write() as tx:
+            log.record(tx, Event.MODEL_CREATED, actor="user:ada", subject="model/m")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    assert verify(parts).leaves == 0
+
+
+def test_writers_at_once_make_one_tree(parts: Clearance) -> None:
+    parts.database  # noqa: B018  # made before the threads start
+    threads = [threading.Thread(target=write, args=(parts, 12, 2)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = verify(parts)
+    assert (found.ok, found.leaves, found.checkpoints) == (True, 48, 24)
+
+
+def flip(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def test_any_changed_byte_of_any_leaf_is_found(sqlite_parts: Clearance) -> None:
+    write(sqlite_parts, 4)
+    with sqlite_parts.database.read() as tx:
+        leaves = [(row.position, bytes(row.leaf)) for row in store.all_leaves(tx)]
+    for position, leaf in leaves:
+        for place in range(len(leaf)):
+            with sqlite_parts.database.write() as tx:
+                where = store.leaves.c.position == position
+                tx.execute(sa.update(store.leaves).where(where).values(leaf=flip(leaf, place)))
+            assert not verify(sqlite_parts).ok, (position, place)
+        with sqlite_parts.database.write() as tx:
+            tx.execute(sa.update(store.leaves).where(store.leaves.c.position == position).values(leaf=leaf))
+    assert verify(sqlite_parts).ok
+
+
+TAMPERINGS: dict[str, tuple[Callable[[], list[sa.Executable]], str]] = {
+    "the last leaf is cut off": (lambda: [sa.delete(store.leaves).where(store.leaves.c.position == 5)], "truncated"),
+    "a leaf in the middle is missing": (
+        lambda: [sa.delete(store.leaves).where(store.leaves.c.position == 2)],
+        "leaf 2 is missing",
+    ),
+    "the last leaves and checkpoints are cut off, then others written": (
+        lambda: [
+            sa.delete(store.leaves).where(store.leaves.c.position >= 3),
+            sa.update(store.checkpoints).where(store.checkpoints.c.size == 6).values(size=3),
+        ],
+        "signed for size 6",
+    ),
+    "an actor column says somebody else": (
+        lambda: [sa.update(store.leaves).where(store.leaves.c.position == 1).values(actor="user:eve")],
+        "its actor column says user:eve",
+    ),
+    "the newest checkpoint is gone": (
+        lambda: [sa.delete(store.checkpoints).where(store.checkpoints.c.size == 6)],
+        "no checkpoint was signed at that size",
+    ),
+    "a checkpoint was edited": (
+        lambda: [sa.update(store.checkpoints).values(note=sa.func.replace(store.checkpoints.c.note, "\n3\n", "\n4\n"))],
+        "signature is wrong",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampering_is_found_and_named(parts: Clearance, name: str) -> None:
+    write(parts, 6)
+    statements, message = TAMPERINGS[name]
+    with parts.database.write() as tx:
+        if "then others" in name:
+            tx.execute(sa.delete(store.checkpoints).where(store.checkpoints.c.size == 3))
+        for statement in statements():
+            tx.execute(statement)
+    found = verify(parts)
+    assert not found.ok
+    assert any(message in problem for problem in found.problems), found.problems
+
+
+def test_a_log_signed_by_another_key_does_not_verify(parts: Clearance) -> None:
+    write(parts, 2)
+    other = checkpoint.Verifier(parts.settings.log_origin, Ed25519PrivateKey.generate().public_key())
+    with parts.database.read() as tx:
+        assert not log.verify(tx, other).ok
+        proof = log.prove_inclusion(tx, 0)
+    with pytest.raises(VerificationFailed, match="no signature by"):
+        log.check_inclusion(proof, other)
+    with pytest.raises(VerificationFailed, match=r"of the log 'clearance\.local/log'"):
+        log.check_inclusion(proof, replace(other, name="elsewhere"))
+
+
+def test_a_verifier_survives_its_text_and_a_bad_one_is_refused(parts: Clearance) -> None:
+    text = parts.log_verifier.text()
+    assert checkpoint.parse_verifier(text).text() == text
+    for bad in ("", "x", text[:-4] + "AAAA", text.replace("+", "-"), "other" + text):
+        with pytest.raises(InvalidInput, match="not a log verifier"):
+            checkpoint.parse_verifier(bad)
+
+
+def test_the_signed_note_is_what_the_format_says() -> None:
+    # c2sp.org/signed-note: text, empty line, em dash, key name, base64 of key id (4 bytes) and signature (64 bytes).
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    note = checkpoint.sign(checkpoint.Checkpoint("example.com/log", 0, tree.empty_root()), key)
+    lines = note.split("\n")
+    assert lines[:2] == ["example.com/log", "0"]
+    assert (lines[3], lines[5]) == ("", "")
+    assert lines[4].startswith("\u2014 example.com/log ")
+
+
+def test_entries_come_newest_first_in_pages_and_by_subject(client: Client, sqlite_parts: Clearance) -> None:
+    write(sqlite_parts, 7)
+    assert [entry.index for entry in client.audit.entries(limit=2)] == [6, 5, 4, 3, 2, 1, 0]
+    assert [entry.index for entry in client.audit.entries(subject="model/m3")] == [3]
+    assert list(client.audit.entries(event=Event.TOKEN_ISSUED)) == []
+    assert client.audit.verify().ok
+    assert client.audit.checkpoint().startswith(sqlite_parts.settings.log_origin)
