@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import ceil, inf, lgamma, log
 
 _PRIOR = 0.5  # Krichevsky-Trofimov: the mixture's regret is smallest near 0 and 1, where error rates live
-_HALVINGS = 40  # 2**-40 is far below any rate that matters
+_HALVINGS = 26  # 2**-26 is far below any difference of rates that matters; borders are rounded outward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
