@@ -11,7 +11,7 @@ from clearance.audit.checkpoint import Verifier
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.errors import VerificationFailed
-from clearance.evidence import passport, service, store
+from clearance.evidence import artifacts, passport, statements, store
 from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 
@@ -37,14 +37,14 @@ def seal_passport(
         VerificationFailed: a stored statement or signature was changed.
     """
     version = registry.get_version(tx, model, number)
-    signature = service.artifact_signature(tx, model, number)
-    statements = service.statements(tx, model, number)
-    signers = {each.signer for each in (*statements, *([signature] if signature else []))}
+    signature = artifacts.artifact_signature(tx, model, number)
+    claims = statements.statements(tx, model, number)
+    signers = {claim.signer for claim in claims} | ({signature.signer} if signature else set())
     body = passport.body(
         version=version,
         keys=[key for key in store.all_keys(tx).values() if key.key_id in signers],
         signature=signature,
-        statements=statements,
+        statements=claims,
         decision=decision,
         at=tx.now,
         by=caller.name,

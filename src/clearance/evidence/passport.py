@@ -61,22 +61,16 @@ def seal(found: Mapping[str, Any]) -> str:
 
 def needs_leaf(found: Mapping[str, Any], entry: Entry) -> bool:
     """Tell whether an entry of the log is one that a body rests on."""
-    data = entry.data
-    match entry.event:
-        case Event.VERSION_REGISTERED:
-            return True
-        case Event.KEY_TRUSTED:
-            return entry.subject in {f"key/{key['key_id']}" for key in found["keys"]}
-        case Event.ARTIFACT_SIGNED:
-            return found["signature"] is not None and data.get("signature") == found["signature"]["id"]
-        case Event.STATEMENT_ADDED:
-            return data.get("statement") in {statement["id"] for statement in found["statements"]}
-        case Event.DECISION_MADE:
-            return found["decision"] is not None and data.get("decision") == found["decision"]["id"]
-        case Event.PASSPORT_EXPORTED:
-            return data.get("digest") == seal(found)
-        case _:
-            return False
+    wanted: dict[str, tuple[Any, set[Any]]] = {
+        Event.VERSION_REGISTERED: (entry.subject, {f"model/{found['model']}/{found['number']}"}),
+        Event.KEY_TRUSTED: (entry.subject, {f"key/{key['key_id']}" for key in found["keys"]}),
+        Event.ARTIFACT_SIGNED: (entry.data.get("signature"), {(found["signature"] or {}).get("id", "")}),
+        Event.STATEMENT_ADDED: (entry.data.get("statement"), {each["id"] for each in found["statements"]}),
+        Event.DECISION_MADE: (entry.data.get("decision"), {(found["decision"] or {}).get("id", "")}),
+        Event.PASSPORT_EXPORTED: (entry.data.get("digest"), {seal(found)}),
+    }
+    name, names = wanted.get(entry.event, (None, set()))
+    return name in names
 
 
 def assemble(found: Mapping[str, Any], verifier: str, proofs: Sequence[InclusionProof]) -> dict[str, Any]:
