@@ -32,7 +32,7 @@ def test_the_area_is_within_the_stated_binning_error(rows: list[tuple[float, boo
 
 
 def test_on_the_real_data_it_is_exact_for_scores_of_two_decimals() -> None:
-    scores = column(car_loan("analysis"), "y_pred_proba")
+    scores = column(car_loan("analysis", "y_pred_proba"), "y_pred_proba")
     labels = column(car_loan("analysis_labels"), "repaid").astype(int)
     found = quality.auc(*split(scores, labels))
     assert found is not None
