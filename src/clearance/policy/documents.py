@@ -1,0 +1,149 @@
+"""Reads YAML in which every value knows its line and column, so that an error can say where it is; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TypeVar
+
+import yaml
+
+from clearance.errors import InvalidInput
+
+E = TypeVar("E", bound=StrEnum)
+
+MAX_CHARACTERS = 200_000
+MAX_DEPTH = 20
+
+
+class Document:
+    """A node of a YAML document.
+
+    Args:
+        name: what the document is called in errors.
+        node: where in it.
+        path: how to get there, for people: `rules[2].severity`.
+    """
+
+    def __init__(self, name: str, node: yaml.Node, path: str = "") -> None:
+        self.name, self.node, self.path = name, node, path
+
+    @classmethod
+    def read(cls, text: str, name: str) -> Document:
+        """Parse a text.
+
+        Raises:
+            InvalidInput: it is not YAML, empty, too large, too deep or has aliases.
+        """
+        if len(text) > MAX_CHARACTERS:
+            raise InvalidInput(f"{name} is longer than {MAX_CHARACTERS:,} characters", code="document_too_large")
+        try:
+            _refuse_aliases(text, name)
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+            raise InvalidInput(f"{where}: {error.problem or error.context}", code="yaml_invalid") from None
+        except yaml.YAMLError as error:
+            raise InvalidInput(f"{name}: {' '.join(str(error).split())}", code="yaml_invalid") from None
+        if node is None:
+            raise InvalidInput(f"{name} is empty", code="yaml_invalid")
+        return cls(name, node)
+
+    @property
+    def line(self) -> int:
+        """Line of this value, from 1."""
+        return int(self.node.start_mark.line) + 1
+
+    def error(self, problem: str, hint: str = "", *, code: str = "document_invalid") -> InvalidInput:
+        """Return the error to raise about this value."""
+        column = self.node.start_mark.column + 1
+        what = f"{self.path}: {problem}" if self.path else problem
+        details = {"line": self.line, "column": column, "path": self.path}
+        return InvalidInput(f"{self.name}:{self.line}:{column}: {what}", code=code, hint=hint, details=details)
+
+    def fields(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Document]:
+        """Return the values of a mapping by key.
+
+        Raises:
+            InvalidInput: it is no mapping, or a key is unknown, there twice, or lacking.
+        """
+        found = self.entries()
+        known = (*required, *optional)
+        for key, child in found.items():
+            if key not in known:
+                raise child.error("this key is not known here", f"known: {', '.join(known)}")
+        for key in required:
+            if key not in found:
+                raise self.error(f"`{key}` is missing")
+        return found
+
+    def entries(self) -> dict[str, Document]:
+        """Return the values of a mapping whose keys are free."""
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error("this must be a mapping, `key: value`")
+        found: dict[str, Document] = {}
+        for key_node, value_node in self.node.value:
+            key = Document(self.name, key_node, self.path).text()
+            if key in found:
+                raise Document(self.name, key_node, self.path).error(f"`{key}` is there twice")
+            found[key] = Document(self.name, value_node, f"{self.path}.{key}" if self.path else key)
+        return found
+
+    def items(self) -> Iterator[Document]:
+        """Yield the values of a list."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.error("this must be a list, `- …`")
+        for index, node in enumerate(self.node.value):
+            yield Document(self.name, node, f"{self.path}[{index}]")
+
+    def text(self) -> str:
+        """Return a text that is not blank."""
+        if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
+            raise self.error("this must be a text")
+        return str(self.node.value)
+
+    def texts(self) -> tuple[str, ...]:
+        """Return a list of texts."""
+        return tuple(item.text() for item in self.items())
+
+    def number(self, low: float, high: float) -> float:
+        """Return a number between two bounds."""
+        text = self.node.value if isinstance(self.node, yaml.ScalarNode) else None
+        try:
+            found = float(str(text))
+        except ValueError:
+            found = math.nan
+        if not low <= found <= high:
+            raise self.error(f"this must be a number from {low:g} to {high:g}")
+        return found
+
+    def flag(self) -> bool:
+        """Return true or false."""
+        words = {"true": True, "false": False}
+        if not isinstance(self.node, yaml.ScalarNode) or self.node.value not in words:
+            raise self.error("this must be true or false")
+        return words[self.node.value]
+
+    def word(self, kind: type[E]) -> E:
+        """Return a word of a closed vocabulary."""
+        found = self.text()
+        if found not in set(kind):
+            raise self.error(f"`{found}` is none of the words allowed here", f"allowed: {', '.join(kind)}")
+        return kind(found)
+
+
+def _refuse_aliases(text: str, name: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark = event.start_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidInput(f"{where}: aliases (`*name`) are not taken", code="yaml_invalid", hint="write it out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise InvalidInput(f"{where}: nested deeper than {MAX_DEPTH}", code="yaml_invalid")

@@ -1,0 +1,111 @@
+"""Packs load, or are refused where and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from clearance.errors import InvalidInput
+from clearance.policy import packs
+from clearance.policy.model import Pack, Severity
+from clearance.values import digest_of
+from tests.policy.samples import YAML
+
+BAD: dict[str, tuple[str, str, str]] = {
+    "a typo in a fact": ("figures['performance.auc'] >=", "figurs['performance.auc'] >=", "own.yaml:13:17: "),
+    "an int literal beside a figure": ("parameters['floor']\n    m", "1\n    m", "write 2.0 instead of 2"),
+    "an unknown parameter": ("parameters['floor']\n    m", "parameters['flor']\n    m", "has no `flor`"),
+    "an expression that is no question": (
+        "figures['performance.auc'] >= parameters['floor']\n    m",
+        "figures['performance.auc']\n    m",
+        "must give true or false",
+    ),
+    "a nested comprehension": (
+        "figures['performance.auc'] >= parameters['floor']\n    m",
+        "figures.all(a, figures.all(b, true))\n    m",
+        "second comprehension",
+    ),
+    "a broken expression": (">= parameters['floor']\n    m", ">=\n    m", "Syntax error"),
+    "a message about nothing": ("AUC is {figures['performance.auc']}", "AUC is {auc}", "own.yaml:14:14"),
+    "a message with half a brace": ("AUC is {figures['performance.auc']}", "AUC is {", "brace"),
+    "an unknown key": ("    sources: [M1]", "    sources: [M1]\n    sverity: warn", "own.yaml:16:14"),
+    "a key that is there twice": ("    sources: [M1]", "    sources: [M1]\n    id: two", "twice"),
+    "a word that is none": ("severity: block", "severity: blocks", "own.yaml:12:15"),
+    "a missing key": ("    title: The AUC is high\n", "", "`title` is missing"),
+    "a rule without a source": ("sources: [M1]", "sources: []", "list is empty"),
+    "only warnings": ("severity: block", "severity: warn", "would let everything pass"),
+    "no rules": (YAML[YAML.index("rules:") :], "rules: []\n", "would let everything pass"),
+    "a parameter without a tier": ("values: {standard: 0.8}", "values: {full: 0.8}", "risk tier standard"),
+    "a parameter that is no number": ("{standard: 0.8}", "{standard: high}", "own.yaml:7:46"),
+    "a NaN": ("{standard: 0.8}", "{standard: .nan}", "must be a number"),
+    "broken YAML": ("risks: [standard]", "risks: [standard", "own.yaml:"),
+    "an alias": ("risks: [standard]", "risks: *all", "aliases"),
+    "approvals by nobody": ("{count: 0}", "{count: 1}", "`roles` must say"),
+    "approvals by who may not": ("{count: 0}", "{count: 1, roles: [viewer]}", "may not approve"),
+    "a bad name": ("name: own", "name: Own Pack", "own.yaml:1:7"),
+    "a pack of text": (YAML, "just words", "must be a mapping"),
+    "an empty file": (YAML, "", "is empty"),
+    "a control character": ("name: own", "name: o\x00wn", "own.yaml"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_pack_is_refused_with_its_position(what: str) -> None:
+    good, bad, says = BAD[what]
+    assert good in YAML
+    with pytest.raises(InvalidInput) as caught:
+        packs.load(YAML.replace(good, bad, 1), "own.yaml")
+    assert says in caught.value.message
+    assert caught.value.message.startswith("own.yaml")
+
+
+def test_two_rules_of_one_id_are_refused() -> None:
+    again = YAML[YAML.index("  - id: one") :]
+    with pytest.raises(InvalidInput, match="two rules with the id one") as caught:
+        packs.load(YAML + again, "own.yaml")
+    assert caught.value.details["line"] == 16
+
+
+def test_deep_and_huge_documents_are_refused() -> None:
+    for text in ("[" * 1000, "x" * 300_000):
+        with pytest.raises(InvalidInput):
+            packs.load(text, "own.yaml")
+
+
+def test_a_typo_shows_the_expression_with_a_mark_under_it() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        packs.load(YAML.replace(">= parameters", ">= paramters"), "own.yaml")
+    text, mark = caught.value.hint.split("\n")
+    assert text[mark.index("^") :].startswith("paramters")
+    assert (caught.value.code, caught.value.details["rule"]) == ("expression_invalid", "one")
+
+
+def test_the_digest_is_of_what_a_pack_says_and_not_of_its_layout() -> None:
+    pack = packs.load(YAML, "own.yaml")
+    spaced = packs.load(YAML.replace("\n", "\n\n").replace("name: own", "# a remark\nname:   own"), "other.yaml")
+    assert digest_of(pack) == digest_of(spaced)
+    assert digest_of(pack) != digest_of(packs.load(YAML.replace("0.8", "0.81"), "own.yaml"))
+
+
+@pytest.mark.parametrize("pack", packs.builtin().values(), ids=lambda pack: pack.name)
+def test_every_number_and_rule_of_a_builtin_pack_names_its_source(pack: Pack) -> None:
+    assert all(rule.sources for rule in pack.rules)
+    assert all(parameter.source for parameter in pack.parameters)
+
+
+def test_the_builtin_packs_cover_every_risk_tier_once() -> None:
+    chosen = {
+        risk: packs.choose(packs.builtin().values(), risk, "production") for risk in ("light", "standard", "full")
+    }
+    assert {risk: pack.name for risk, pack in chosen.items() if pack} == {
+        "light": "standard",
+        "standard": "standard",
+        "full": "full",
+    }
+    assert packs.choose(packs.builtin().values(), "unheard-of", "production") is None
+
+
+def test_the_full_pack_blocks_wherever_the_standard_one_does() -> None:
+    standard, full = ({rule.id: rule.severity for rule in packs.builtin()[name].rules} for name in ("standard", "full"))
+    assert standard.keys() == full.keys()
+    assert all(full[name] is Severity.BLOCK for name in full)
+    assert packs.builtin()["full"].approvals.count == 1
