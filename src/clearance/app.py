@@ -14,6 +14,8 @@ from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database
+from clearance.telemetry.ingest import Ingest
+from clearance.telemetry.lake import Lake
 
 
 class Clearance:
@@ -48,6 +50,16 @@ class Clearance:
         """Artifact files and datasets, named by digest."""
         return BlobStore(self.settings.artifacts)
 
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables of telemetry."""
+        return Lake(self.settings.lake)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """The one way into the lake; its writer starts with the first batch."""
+        return Ingest(self.lake, self.clock, self.settings.ingest_linger_ms)
+
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""
         folder = self.settings.home / "scratch"
@@ -56,5 +68,7 @@ class Clearance:
 
     def close(self) -> None:
         """Give back what was opened."""
+        if "ingest" in self.__dict__:
+            self.ingest.close()
         if "database" in self.__dict__:
             self.database.close()

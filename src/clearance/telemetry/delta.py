@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ _ATTEMPTS = 8
 class Delta:
     """A Delta table shared between threads and processes; commits are optimistic and tried again on conflict."""
 
-    def __init__(self, folder: Path, schema: pa.Schema, *, partition_by: str, skip_by: str) -> None:
+    def __init__(self, folder: Path, schema: Callable[[], pa.Schema], *, partition_by: str, skip_by: str) -> None:
         self.folder = folder
         self._schema = schema
         self._partition_by = partition_by
@@ -147,7 +148,7 @@ class Delta:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 DeltaTable.create(
                     self.folder,
-                    schema=self._schema,
+                    schema=self._schema(),
                     mode="ignore",
                     partition_by=[self._partition_by],
                     configuration={**_CONFIGURATION, "delta.dataSkippingStatsColumns": self._skip_by},

@@ -27,15 +27,9 @@ class Lake:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    @cached_property
-    def tables(self) -> Mapping[str, Delta]:
-        """The two tables; made when first touched."""
-        from clearance.telemetry.schema import EVENTS, LABELS
-
-        return {
-            "events": Delta(self.folder / "events", EVENTS, partition_by="day", skip_by="ts,model"),
-            "labels": Delta(self.folder / "labels", LABELS, partition_by="model", skip_by="at"),
+        self.tables: Mapping[str, Delta] = {
+            "events": Delta(folder / "events", _events_schema, partition_by="day", skip_by="ts,model"),
+            "labels": Delta(folder / "labels", _labels_schema, partition_by="model", skip_by="at"),
         }
 
     @cached_property
@@ -230,6 +224,18 @@ def _version_of(table: str, table_version: Mapping[str, int] | None) -> int | No
             hint="give both, as table_versions does",
         )
     return table_version[table]
+
+
+def _events_schema() -> pa.Schema:
+    from clearance.telemetry.schema import EVENTS
+
+    return EVENTS
+
+
+def _labels_schema() -> pa.Schema:
+    from clearance.telemetry.schema import LABELS
+
+    return LABELS
 
 
 def _schema(fields: Iterable[Any]) -> Any:
