@@ -17,6 +17,9 @@ from clearance.errors import ClearanceError
 from clearance.settings import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "models": ("clearance.cli.models", "Keep the inventory of models."),
+    "versions": ("clearance.cli.versions", "Register, fetch, trace and stop immutable versions."),
+    "datasets": ("clearance.cli.datasets", "Register data by what its bytes say."),
     "alerts": ("clearance.cli.alerts", "See what is wrong, take it on, say that it is over."),
     "incidents": ("clearance.cli.incidents", "Work on incidents: timeline, notes, resolution."),
     "tokens": ("clearance.cli.access", "Issue and revoke tokens."),

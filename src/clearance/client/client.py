@@ -10,6 +10,7 @@ import httpx
 from clearance.client.access import Access
 from clearance.client.audit import Audit
 from clearance.client.http import Http
+from clearance.client.registry import Datasets, Models, Versions
 from clearance.client.response import Alerts, Incidents
 
 
@@ -28,6 +29,9 @@ class Client:
     ) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.http = Http(httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout))
+        self.models = Models(self.http)
+        self.versions = Versions(self.http)
+        self.datasets = Datasets(self.http)
         self.access = Access(self.http)
         self.audit = Audit(self.http)
         self.alerts = Alerts(self.http)

@@ -132,6 +132,21 @@ class Manifest:
         return sum(file.size for file in self.files)
 
 
+@value
+class Blob:
+    """Stored bytes: their digest and size in bytes."""
+
+    digest: str
+    size: int
+
+
+@request
+class Digests:
+    """A list of digests: asked about, or those that are missing."""
+
+    digests: tuple[str, ...]
+
+
 @request
 class DatasetUse:
     """That a version used a dataset, and what for."""
@@ -299,7 +314,7 @@ def completeness(provenance: Provenance, datasets: Iterable[Dataset]) -> Complet
     facts = {
         "training dataset": DatasetRole.TRAINING in roles,
         "test or validation dataset": bool(roles & {DatasetRole.TEST, DatasetRole.VALIDATION}),
-        "registration of dataset " + (", ".join(unknown) or "(none is named)"): bool(roles) and not unknown,
+        "registration of " + (", ".join(unknown) or "datasets"): bool(roles) and not unknown,
         "code commit": provenance.code is not None and bool(provenance.code.commit),
         "parameters": bool(provenance.parameters),
         "environment lock": bool(provenance.environment),

@@ -1,0 +1,150 @@
+"""Routes of the registry: models, versions, datasets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from clearance.access.model import Permission, Principal
+from clearance.api.blobs import blob_response
+from clearance.api.core import App, Cursor, Limit, needs
+from clearance.errors import NotFound
+from clearance.registry import dataset_file, service
+from clearance.registry.model import (
+    Completeness,
+    Dataset,
+    Lineage,
+    Model,
+    ModelChange,
+    NewDataset,
+    NewModel,
+    NewVersion,
+    Reason,
+    Version,
+)
+from clearance.values import Page
+
+router = APIRouter(tags=["registry"])
+Reader = Annotated[Principal, needs(Permission.READ)]
+Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
+Registrar = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
+Stopper = Annotated[Principal, needs(Permission.VERSION_STOP)]
+
+
+@router.post("/models", status_code=201)
+def create_model(body: NewModel, app: App, caller: Keeper) -> Model:
+    """Take a model into the inventory."""
+    with app.database.write() as tx:
+        return service.create_model(tx, caller, body)
+
+
+@router.get("/models")
+def list_models(app: App, caller: Reader, cursor: Cursor = None, limit: Limit = 100) -> Page[Model]:
+    """Models, by name."""
+    with app.database.read() as tx:
+        return service.list_models(tx, cursor=cursor, limit=limit)
+
+
+@router.get("/models/{model}")
+def get_model(model: str, app: App, caller: Reader) -> Model:
+    """One model."""
+    with app.database.read() as tx:
+        return service.get_model(tx, model)
+
+
+@router.patch("/models/{model}")
+def update_model(model: str, body: ModelChange, app: App, caller: Keeper) -> Model:
+    """Change what is given; retiring a model needs a reason and retires all its versions."""
+    with app.database.write() as tx:
+        return service.update_model(tx, caller, model, body)
+
+
+@router.post("/models/{model}/versions", status_code=201)
+def register_version(model: str, body: NewVersion, app: App, caller: Registrar) -> Version:
+    """Register the next version; upload the bytes of its files before."""
+    with app.database.write() as tx:
+        return service.register_version(tx, caller, app.blobs, model, body)
+
+
+@router.get("/models/{model}/versions")
+def list_versions(model: str, app: App, caller: Reader, cursor: Cursor = None, limit: Limit = 100) -> Page[Version]:
+    """Versions of a model, newest first."""
+    with app.database.read() as tx:
+        return service.list_versions(tx, model, cursor=cursor, limit=limit)
+
+
+@router.get("/models/{model}/versions/{number}")
+def get_version(model: str, number: int, app: App, caller: Reader) -> Version:
+    """One version."""
+    with app.database.read() as tx:
+        return service.get_version(tx, model, number)
+
+
+@router.get("/models/{model}/versions/{number}/files/{path:path}", response_class=StreamingResponse)
+def get_file(model: str, number: int, path: str, app: App, caller: Reader) -> StreamingResponse:
+    """The bytes of one file of a version."""
+    with app.database.read() as tx:
+        version = service.get_version(tx, model, number)
+    for file in version.files:
+        if file.path == path:
+            return blob_response(app.blobs, file.sha256)
+    raise NotFound(f"{version.name} has no file {path[:200]!r}", code="file_not_found")
+
+
+@router.get("/models/{model}/versions/{number}/lineage")
+def lineage(model: str, number: int, app: App, caller: Reader) -> Lineage:
+    """What a version was made from, and what was made from it."""
+    with app.database.read() as tx:
+        return service.lineage(tx, model, number)
+
+
+@router.get("/models/{model}/versions/{number}/completeness")
+def completeness(model: str, number: int, app: App, caller: Reader) -> Completeness:
+    """How complete a version's provenance is, and what is missing."""
+    with app.database.read() as tx:
+        return service.completeness(tx, model, number)
+
+
+@router.post("/models/{model}/versions/{number}/quarantine")
+def quarantine(model: str, number: int, body: Reason, app: App, caller: Stopper) -> Version:
+    """Stop a version from being used until it is released."""
+    with app.database.write() as tx:
+        return service.quarantine_version(tx, caller, model, number, body.reason)
+
+
+@router.post("/models/{model}/versions/{number}/release")
+def release(model: str, number: int, body: Reason, app: App, caller: Stopper) -> Version:
+    """Let a quarantined version be used again."""
+    with app.database.write() as tx:
+        return service.release_version(tx, caller, model, number, body.reason)
+
+
+@router.post("/models/{model}/versions/{number}/retire")
+def retire(model: str, number: int, body: Reason, app: App, caller: Stopper) -> Version:
+    """Stop a version from being used, for good."""
+    with app.database.write() as tx:
+        return service.retire_version(tx, caller, model, number, body.reason)
+
+
+@router.post("/datasets", status_code=201)
+def register_dataset(body: NewDataset, app: App, caller: Registrar) -> Dataset:
+    """Register a dataset whose bytes (Parquet or CSV) were uploaded; everything else is read from them."""
+    contents = dataset_file.inspect(app.blobs, body.digest, body.time_column)
+    with app.database.write() as tx:
+        return service.register_dataset(tx, caller, contents, name=body.name)
+
+
+@router.get("/datasets")
+def list_datasets(app: App, caller: Reader, cursor: Cursor = None, limit: Limit = 100) -> Page[Dataset]:
+    """Datasets, newest first."""
+    with app.database.read() as tx:
+        return service.list_datasets(tx, cursor=cursor, limit=limit)
+
+
+@router.get("/datasets/{digest}")
+def get_dataset(digest: str, app: App, caller: Reader) -> Dataset:
+    """One dataset; its bytes are at /blobs/{digest}."""
+    with app.database.read() as tx:
+        return service.get_dataset(tx, digest)

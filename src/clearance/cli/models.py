@@ -1,0 +1,129 @@
+"""Commands of models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.facts import facts
+from clearance.registry.model import Lifecycle, Model, ModelChange, ModelKind, Risk
+
+app = typer.Typer(no_args_is_help=True, help="Keep the inventory of models.")
+Name = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
+
+
+@app.command("list")
+def listing(ctx: typer.Context, json: Json = False) -> None:
+    """List all models."""
+    show(
+        list(connect(ctx).models.list()),
+        json,
+        lambda models: table(
+            "Models",
+            ("name", "owner", "team", "kind", "risk", "lifecycle", "created"),
+            [(m.name, m.owner, m.team, m.kind, m.risk, m.lifecycle, f"{m.created_at:%Y-%m-%d}") for m in models],
+            empty="No models yet. `clearance models create NAME --owner WHO` makes one.",
+        ),
+    )
+
+
+@app.command("show")
+def one(ctx: typer.Context, name: Name, json: Json = False) -> None:
+    """Show one model."""
+    show(connect(ctx).models.get(name), json, _render)
+
+
+@app.command("create")
+def create(
+    ctx: typer.Context,
+    name: Name,
+    owner: Annotated[str, typer.Option(help="Who answers for it.")],
+    on_call: Annotated[str, typer.Option(help="Who is called when it fails.")] = "",
+    team: Annotated[str, typer.Option(help="Team it belongs to.")] = "",
+    purpose: Annotated[str, typer.Option(help="What it is for, in a sentence.")] = "",
+    kind: Annotated[ModelKind, typer.Option(help="What sort of model it is.")] = ModelKind.PREDICTIVE,
+    use_case: Annotated[str, typer.Option(help="Template of its use case, for example credit-decision.")] = "",
+    risk: Annotated[Risk, typer.Option(help="Governance level.")] = Risk.STANDARD,
+    lifecycle: Annotated[Lifecycle, typer.Option(help="Where it stands.")] = Lifecycle.DEVELOPMENT,
+    description: Annotated[str, typer.Option(help="Anything further.")] = "",
+    json: Json = False,
+) -> None:
+    """Take a model into the inventory."""
+    made = connect(ctx).models.create(
+        name,
+        owner=owner,
+        on_call=on_call,
+        team=team,
+        purpose=purpose,
+        kind=kind,
+        use_case=use_case,
+        risk=risk,
+        lifecycle=lifecycle,
+        description=description,
+    )
+    show(
+        made, json, lambda m: say(f"{m.name} is in the inventory. Next: `clearance versions register {m.name} FOLDER`")
+    )
+
+
+@app.command("update")
+def update(
+    ctx: typer.Context,
+    name: Name,
+    owner: Annotated[str | None, typer.Option(help="Who answers for it.")] = None,
+    on_call: Annotated[str | None, typer.Option(help="Who is called when it fails.")] = None,
+    team: Annotated[str | None, typer.Option(help="Team it belongs to.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    kind: Annotated[ModelKind | None, typer.Option(help="What sort of model it is.")] = None,
+    use_case: Annotated[str | None, typer.Option(help="Template of its use case.")] = None,
+    risk: Annotated[Risk | None, typer.Option(help="Governance level.")] = None,
+    lifecycle: Annotated[Lifecycle | None, typer.Option(help="Where it stands.")] = None,
+    description: Annotated[str | None, typer.Option(help="Anything further.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; needed to retire it.")] = "",
+    json: Json = False,
+) -> None:
+    """Change what is given; the rest stays."""
+    change = ModelChange(
+        owner=owner,
+        on_call=on_call,
+        team=team,
+        purpose=purpose,
+        kind=kind,
+        use_case=use_case,
+        risk=risk,
+        lifecycle=lifecycle,
+        description=description,
+        reason=reason,
+    )
+    show(connect(ctx).models.update(name, change), json, _render)
+
+
+@app.command("retire")
+def retire(
+    ctx: typer.Context,
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks in a year.")],
+    json: Json = False,
+) -> None:
+    """Retire a model with all its versions, for good."""
+    show(connect(ctx).models.retire(name, reason), json, lambda m: say(f"{m.name} is retired, with all its versions."))
+
+
+def _render(model: Model) -> None:
+    facts(
+        model.name,
+        [
+            ("owner", model.owner),
+            ("on call", model.on_call),
+            ("team", model.team),
+            ("purpose", model.purpose),
+            ("kind", model.kind),
+            ("use case", model.use_case),
+            ("risk", model.risk),
+            ("lifecycle", f"{model.lifecycle} {model.lifecycle_reason and f'({model.lifecycle_reason})'}"),
+            ("created", f"{model.created_at:%Y-%m-%d %H:%M} UTC by {model.created_by}"),
+            ("description", model.description),
+        ],
+    )

@@ -1,0 +1,212 @@
+"""Commands of versions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clearance.cli.core import Json, connect, note, say, show, table
+from clearance.cli.facts import facts, short
+from clearance.errors import InvalidInput
+from clearance.registry.contract import ModelContract
+from clearance.registry.model import (
+    Completeness,
+    DatasetRole,
+    DatasetUse,
+    Lineage,
+    Provenance,
+    Version,
+    VersionStatus,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Register, fetch, trace and stop immutable versions.")
+Model = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
+Number = Annotated[int, typer.Argument(help="The version's number.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, for whoever asks in a year.")]
+
+
+@app.command("list")
+def listing(ctx: typer.Context, model: Model, json: Json = False) -> None:
+    """List the versions of a model, newest first."""
+    show(
+        list(connect(ctx).versions.list(model)),
+        json,
+        lambda versions: table(
+            f"Versions of {model}",
+            ("version", "status", "digest", "size", "code", "registered"),
+            [
+                (
+                    v.name,
+                    v.status,
+                    short(v.digest),
+                    _bytes(v.size),
+                    _code(v),
+                    f"{v.created_at:%Y-%m-%d}",
+                )
+                for v in versions
+            ],
+            empty=f"No versions yet. `clearance versions register {model} FOLDER` registers one.",
+        ),
+    )
+
+
+@app.command("show")
+def one(ctx: typer.Context, model: Model, number: Number, json: Json = False) -> None:
+    """Show one version: files, contract, provenance and what is missing of it."""
+    client = connect(ctx)
+    version = client.versions.get(model, number)
+    show(version, json, lambda found: _render(found, client.versions.completeness(model, number)))
+
+
+@app.command("register")
+def register(
+    ctx: typer.Context,
+    model: Model,
+    folder: Annotated[Path, typer.Argument(help="Folder with the version's files, or its one file.")],
+    contract: Annotated[Path | None, typer.Option(help="YAML or JSON: inputs and outputs.")] = None,
+    provenance: Annotated[Path | None, typer.Option(help="YAML or JSON: datasets, code, parameters, …")] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Data it used, ROLE=DIGEST with ROLE training, validation, test, reference."),
+    ] = None,
+    code: Annotated[Path | None, typer.Option(help="Working tree to take repository and commit from.")] = None,
+    environment: Annotated[bool, typer.Option(help="Record this Python environment as the lock.")] = False,
+    json: Json = False,
+) -> None:
+    """Register a folder as the next version; files the server has are not sent again."""
+    from clearance.cli.documents import read_document
+
+    story = Provenance() if provenance is None else read_document(provenance, Provenance)
+    story = replace(story, datasets=(*story.datasets, *map(_dataset_use, dataset or ())))
+    story = _captured(story, code, environment)
+    terms = None if contract is None else read_document(contract, ModelContract)
+
+    def render(made: Version) -> None:
+        say(f"{made.name} is registered: {len(made.files)} files, {_bytes(made.size)}\n{made.digest}")
+
+    show(connect(ctx).versions.register(model, folder, contract=terms, provenance=story), json, render)
+
+
+@app.command("download")
+def download(
+    ctx: typer.Context,
+    model: Model,
+    number: Number,
+    folder: Annotated[Path, typer.Argument(help="New folder to write the files to.")],
+    json: Json = False,
+) -> None:
+    """Write a version's files into a new folder, verified; exit 1 if a byte is not as registered."""
+    found = connect(ctx).versions.download(model, number, folder)
+    show(found, json, lambda version: say(f"{version.name} is in {folder}: {len(version.files)} files, all verified"))
+
+
+@app.command("lineage")
+def lineage(ctx: typer.Context, model: Model, number: Number, json: Json = False) -> None:
+    """Show what a version was made from, and what was made from it."""
+
+    def render(found: Lineage) -> None:
+        nodes = {node.id: node for node in found.nodes}
+        table(
+            f"Lineage of {model}/{number}",
+            ("from", "kind", "as", "into"),
+            [(nodes[e.source].label, nodes[e.source].kind, e.relation, nodes[e.target].label) for e in found.edges],
+            empty="Nothing is known: it names no data, no code, no parents, and no version names it.",
+        )
+
+    show(connect(ctx).versions.lineage(model, number), json, render)
+
+
+@app.command("quarantine")
+def quarantine(ctx: typer.Context, model: Model, number: Number, reason: Why, json: Json = False) -> None:
+    """Stop a version from being used until it is released."""
+    show(connect(ctx).versions.quarantine(model, number, reason), json, _render_status)
+
+
+@app.command("release")
+def release(ctx: typer.Context, model: Model, number: Number, reason: Why, json: Json = False) -> None:
+    """Let a quarantined version be used again."""
+    show(connect(ctx).versions.release(model, number, reason), json, _render_status)
+
+
+@app.command("retire")
+def retire(ctx: typer.Context, model: Model, number: Number, reason: Why, json: Json = False) -> None:
+    """Stop a version from being used, for good."""
+    show(connect(ctx).versions.retire(model, number, reason), json, _render_status)
+
+
+def _dataset_use(text: str) -> DatasetUse:
+    role, _, digest = text.partition("=")
+    if role not in set(DatasetRole) or not digest:
+        raise InvalidInput(
+            f"{text!r} does not say ROLE=DIGEST", code="bad_dataset_use", hint="for example training=sha256:1f2e…"
+        )
+    return DatasetUse(role=DatasetRole(role), digest=digest)
+
+
+def _captured(story: Provenance, code: Path | None, environment: bool) -> Provenance:
+    from clearance.client.capture import capture_code, capture_environment
+
+    if code is not None:
+        found = capture_code(code)
+        if found is None:
+            raise InvalidInput(f"{code} is in no git repository", code="no_repository")
+        if found.dirty:
+            note(f"the tree was changed after commit {found.commit[:12]}: recorded as dirty")
+        story = replace(story, code=found)
+    return replace(story, environment=capture_environment()) if environment else story
+
+
+def _render(version: Version, completeness: Completeness) -> None:
+    story = version.provenance
+    facts(
+        version.name,
+        [
+            ("status", f"{version.status} {version.status_reason and f'({version.status_reason})'}"),
+            ("digest", version.digest),
+            ("registered", f"{version.created_at:%Y-%m-%d %H:%M} UTC by {version.created_by}"),
+            ("code", _code(version)),
+            ("trainer", story.trainer),
+            *((f"data, {use.role}", f"{use.name} {use.digest}".strip()) for use in story.datasets),
+            ("parents", ", ".join(story.parents)),
+            ("parameters", ", ".join(f"{name}={found}" for name, found in story.parameters.items())),
+            ("metrics", ", ".join(f"{name}={found:g}" for name, found in story.metrics.items())),
+            ("environment", f"{len(story.environment)} packages" if story.environment else ""),
+            ("provenance", f"{completeness.fraction:.0%} complete"),
+            *(("  missing", fact) for fact in completeness.missing),
+            *(("  note", flag) for flag in completeness.flags),
+        ],
+    )
+    table(
+        "\nFiles",
+        ("path", "size", "digest"),
+        [(f.path, _bytes(f.size), short(f.sha256)) for f in version.files],
+        empty="",
+    )
+    if version.contract is not None:
+        fields = [
+            (side, f.name, f.datatype, list(f.shape), "nullable" if f.nullable else "")
+            for side, found in (("in", version.contract.inputs), ("out", version.contract.outputs))
+            for f in found
+        ]
+        table("\nContract", ("", "name", "type", "shape", ""), fields, empty="")
+
+
+def _render_status(version: Version) -> None:
+    meaning = "it may be used" if version.status == VersionStatus.REGISTERED else "it may not be used"
+    say(f"{version.name} is {version.status}: {meaning}.")
+
+
+def _code(version: Version) -> str:
+    code = version.provenance.code
+    return "" if code is None else f"{code.commit[:7]}{' dirty' if code.dirty else ''}"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -1,0 +1,210 @@
+"""Client of the registry: models, versions, datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from clearance.client.http import Http
+from clearance.client.tree import Sink, appear, chunks, file_of, read_tree
+from clearance.errors import InvalidInput
+from clearance.registry.contract import ModelContract
+from clearance.registry.model import (
+    Blob,
+    Completeness,
+    Dataset,
+    Digests,
+    File,
+    Lifecycle,
+    Lineage,
+    Model,
+    ModelChange,
+    ModelKind,
+    NewDataset,
+    NewModel,
+    NewVersion,
+    Provenance,
+    Reason,
+    Risk,
+    Version,
+)
+
+_ASKED_AT_ONCE = 1000
+
+
+class Models:
+    """The inventory of models."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def create(
+        self,
+        name: str,
+        *,
+        owner: str,
+        on_call: str = "",
+        team: str = "",
+        purpose: str = "",
+        kind: ModelKind = ModelKind.PREDICTIVE,
+        use_case: str = "",
+        risk: Risk = Risk.STANDARD,
+        lifecycle: Lifecycle = Lifecycle.DEVELOPMENT,
+        description: str = "",
+    ) -> Model:
+        """Take a model into the inventory."""
+        new = NewModel(
+            name=name,
+            owner=owner,
+            on_call=on_call,
+            team=team,
+            purpose=purpose,
+            kind=kind,
+            use_case=use_case,
+            risk=risk,
+            lifecycle=lifecycle,
+            description=description,
+        )
+        return self._http.post("/models", Model, new)
+
+    def get(self, name: str) -> Model:
+        """Return one model."""
+        return self._http.get(f"/models/{_part(name)}", Model)
+
+    def list(self) -> Iterator[Model]:
+        """Yield all models, by name."""
+        return self._http.pages("/models", Model)
+
+    def update(self, name: str, change: ModelChange) -> Model:
+        """Change what is given; the rest stays."""
+        return self._http.patch(f"/models/{_part(name)}", Model, change)
+
+    def retire(self, name: str, reason: str) -> Model:
+        """Retire a model with all its versions, for good."""
+        return self.update(name, ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason))
+
+
+class Versions:
+    """The immutable versions of models."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def register(
+        self,
+        model: str,
+        folder: Path,
+        *,
+        contract: ModelContract | None = None,
+        provenance: Provenance | None = None,
+    ) -> Version:
+        """Register a folder (or one file) as the next version: hash it, upload what the server lacks, register.
+
+        An upload that broke off goes on where it stopped: files that arrived are not sent again.
+        """
+        sources = read_tree(folder)
+        files = tuple(file_of(path, source) for path, source in sources.items())
+        _upload(self._http, [(file, sources[file.path]) for file in files])
+        new = NewVersion(files=files, contract=contract, provenance=provenance or Provenance())
+        return self._http.post(f"/models/{_part(model)}/versions", Version, new)
+
+    def get(self, model: str, number: int) -> Version:
+        """Return one version."""
+        return self._http.get(_at(model, number), Version)
+
+    def list(self, model: str) -> Iterator[Version]:
+        """Yield the versions of a model, newest first."""
+        return self._http.pages(f"/models/{_part(model)}/versions", Version)
+
+    def download(self, model: str, number: int, folder: Path) -> Version:
+        """Write a version's files into a new folder, verifying each; nothing is left of it if one fails."""
+        version = self.get(model, number)
+        with appear(folder) as making:
+            making.mkdir()
+            for file in version.files:
+                _save(self._http, f"{_at(model, number)}/files/{_path(file.path)}", making, file)
+        return version
+
+    def lineage(self, model: str, number: int) -> Lineage:
+        """Return what a version was made from, and what was made from it."""
+        return self._http.get(f"{_at(model, number)}/lineage", Lineage)
+
+    def completeness(self, model: str, number: int) -> Completeness:
+        """Return how complete a version's provenance is, and what is missing."""
+        return self._http.get(f"{_at(model, number)}/completeness", Completeness)
+
+    def quarantine(self, model: str, number: int, reason: str) -> Version:
+        """Stop a version from being used until it is released."""
+        return self._http.post(f"{_at(model, number)}/quarantine", Version, Reason(reason=reason))
+
+    def release(self, model: str, number: int, reason: str) -> Version:
+        """Let a quarantined version be used again."""
+        return self._http.post(f"{_at(model, number)}/release", Version, Reason(reason=reason))
+
+    def retire(self, model: str, number: int, reason: str) -> Version:
+        """Stop a version from being used, for good."""
+        return self._http.post(f"{_at(model, number)}/retire", Version, Reason(reason=reason))
+
+
+class Datasets:
+    """Datasets, described by their own bytes."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def register(self, path: Path, *, name: str, time_column: str | None = None) -> Dataset:
+        """Upload a Parquet or CSV file, if the server lacks it, and register it; the same again changes nothing."""
+        file = file_of(path.name, path)
+        _upload(self._http, [(file, path)])
+        return self._http.post("/datasets", Dataset, NewDataset(name=name, digest=file.sha256, time_column=time_column))
+
+    def get(self, digest: str) -> Dataset:
+        """Return one dataset."""
+        return self._http.get(f"/datasets/{_part(digest)}", Dataset)
+
+    def list(self) -> Iterator[Dataset]:
+        """Yield all datasets, newest first."""
+        return self._http.pages("/datasets", Dataset)
+
+    def download(self, digest: str, path: Path) -> Dataset:
+        """Write a dataset's bytes to a new file, verified."""
+        dataset = self.get(digest)
+        with appear(path) as making:
+            file = File(path=making.name, size=dataset.size, sha256=dataset.digest)
+            _save(self._http, f"/blobs/{dataset.digest}", making.parent, file)
+        return dataset
+
+
+def _upload(http: Http, files: list[tuple[File, Path]]) -> None:
+    """Send the files whose bytes the server lacks, each once."""
+    sources = {file.sha256: source for file, source in files}
+    digests = list(sources)
+    for start in range(0, len(digests), _ASKED_AT_ONCE):
+        asked = Digests(digests=tuple(digests[start : start + _ASKED_AT_ONCE]))
+        for digest in http.post("/blobs/missing", Digests, asked).digests:
+            http.upload("PUT", f"/blobs/{digest}", Blob, chunks(sources[digest]))
+
+
+def _save(http: Http, url: str, folder: Path, file: File) -> None:
+    target = folder.joinpath(file.path)
+    if ".." in target.parts or not target.is_relative_to(folder):
+        raise InvalidInput(f"the server named a file outside of the folder: {file.path!r}", code="bad_path")
+    sink = Sink(target)
+    try:
+        http.download(url, sink.write)
+    finally:
+        sink.close()
+    sink.check(file.path, file.sha256)
+
+
+def _at(model: str, number: int) -> str:
+    return f"/models/{_part(model)}/versions/{number}"
+
+
+def _part(text: str) -> str:
+    return quote(text, safe=":")
+
+
+def _path(text: str) -> str:
+    return quote(text, safe="/")

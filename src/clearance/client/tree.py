@@ -1,0 +1,122 @@
+"""A folder on the caller's machine as the files of a version, and back again; each byte hashed on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clearance.errors import InvalidInput, VerificationFailed
+from clearance.registry.model import File
+
+_CHUNK = 1 << 20
+
+
+def read_tree(folder: Path) -> dict[str, Path]:
+    """Return the files under a folder (or the one file), by the path they have in a version.
+
+    Raises:
+        InvalidInput: there is nothing, or something that is no plain file: a symbolic link, a socket, a device.
+    """
+    if folder.is_file() and not folder.is_symlink():
+        return {folder.name: folder}
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is neither a folder nor a file", code="no_such_folder")
+    found: dict[str, Path] = {}
+    for parent, names, files in os.walk(folder, onerror=_unreadable):
+        for name in (*names, *files):
+            path = Path(parent, name)
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                raise InvalidInput(
+                    f"{path} is not a plain file",
+                    code="not_a_file",
+                    hint="a version holds bytes, not links: put the file itself there",
+                )
+            if path.is_file():
+                found[path.relative_to(folder).as_posix()] = path
+    if not found:
+        raise InvalidInput(f"{folder} has no files", code="no_files")
+    return dict(sorted(found.items()))
+
+
+def file_of(path: str, source: Path) -> File:
+    """Hash a file."""
+    size, seen = 0, hashlib.sha256()
+    for chunk in chunks(source):
+        size += len(chunk)
+        seen.update(chunk)
+    return File(path=path, size=size, sha256="sha256:" + seen.hexdigest())
+
+
+def chunks(source: Path) -> Iterator[bytes]:
+    """Yield a file's bytes.
+
+    Raises:
+        InvalidInput: it can't be read.
+    """
+    try:
+        with source.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+class Sink:
+    """A file being written, hashed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("xb")
+        self._seen = hashlib.sha256()
+
+    def write(self, chunk: bytes) -> None:
+        self._seen.update(chunk)
+        self._file.write(chunk)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def check(self, name: str, expected: str) -> None:
+        """Compare the digest of what was written.
+
+        Raises:
+            VerificationFailed: these are not the bytes that were asked for.
+        """
+        found = "sha256:" + self._seen.hexdigest()
+        if found != expected:
+            raise VerificationFailed(
+                f"{name} arrived with the digest {found}, not {expected}; nothing was kept",
+                code="digest_mismatch",
+                hint="download it again; if it stays so, something between here and the server changes it",
+            )
+
+
+@contextmanager
+def appear(target: Path) -> Iterator[Path]:
+    """Yield a path beside the target; what the block makes there appears at the target whole, or not at all.
+
+    Raises:
+        InvalidInput: the target is there already.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise InvalidInput(f"{target} is there already", code="target_exists", hint="name one that is not")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        yield making
+        making.replace(target)
+    finally:
+        if making.is_dir():
+            shutil.rmtree(making)
+        else:
+            making.unlink(missing_ok=True)
+
+
+def _unreadable(error: OSError) -> InvalidInput:
+    raise InvalidInput(f"{error.filename} can't be read: {error.strerror}", code="file_unreadable") from error
