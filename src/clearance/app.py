@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
+from clearance.evidence.keyring import Keyring
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
@@ -59,6 +60,11 @@ class Clearance:
     def ingest(self) -> Ingest:
         """The one way into the lake; its writer starts with the first batch."""
         return Ingest(self.lake, self.clock, self.settings.ingest_linger_ms)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The key that signs artifacts and statements; made on first use."""
+        return Keyring(self.settings.keys)
 
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""

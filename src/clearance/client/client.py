@@ -9,6 +9,7 @@ import httpx
 
 from clearance.client.access import Access
 from clearance.client.audit import Audit
+from clearance.client.evidence import Evidence
 from clearance.client.http import Http
 from clearance.client.registry import Datasets, Models, Versions
 from clearance.client.response import Alerts, Incidents
@@ -34,6 +35,7 @@ class Client:
         self.datasets = Datasets(self.http)
         self.access = Access(self.http)
         self.audit = Audit(self.http)
+        self.evidence = Evidence(self.http)
         self.alerts = Alerts(self.http)
         self.incidents = Incidents(self.http)
 

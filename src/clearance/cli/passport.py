@@ -1,0 +1,73 @@
+"""Commands of passports: export one, and verify one with nothing but the file."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clearance.cli.core import DENIED, Json, connect, read_file, say, show
+from clearance.evidence.passport_check import PassportReport, Pins, verify
+from clearance.statistics.verdicts import Verdict
+
+app = typer.Typer(no_args_is_help=True, help="Export a version's passport, or verify one with nothing but the file.")
+
+_MARKS = {Verdict.PASSED: "[green]verified[/]", Verdict.FAILED: "[red bold]FAILED[/]"}
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    model: str,
+    number: int,
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    json: Json = False,
+) -> None:
+    """Write everything known about a version into one file that proves itself."""
+    write(file, connect(ctx).evidence.passport(model, number))
+    report = verify(file.read_bytes())
+    show(report, json, lambda found: say(f"{file}: {found.model}/{found.number}, {len(found.checks)} parts."))
+    if not report.ok:
+        raise typer.Exit(DENIED)
+
+
+@app.command("verify")
+def check(
+    file: Path,
+    pin_log: Annotated[str | None, typer.Option(help="Verifier string of the log, as `clearance audit key` prints it.")] = None,
+    pin_key: Annotated[list[str] | None, typer.Option(help="Id of a key that may have signed; repeat for several.")] = None,
+    json: Json = False,
+) -> None:
+    """Verify a passport: signatures, digests, log proofs. Needs no server, database, network or home; exit 1 if it fails."""
+    report = verify(read_file(file), Pins(log=pin_log, keys=tuple(pin_key or ())))
+    show(report, json, _render)
+    if not report.ok:
+        raise typer.Exit(DENIED)
+
+
+def write(file: Path, passport: dict[str, Any]) -> None:
+    """Write a passport as JSON that people can read too."""
+    file.write_text(jsonlib.dumps(passport, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _render(report: PassportReport) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    title = f"Passport of {report.model}/{report.number}" if report.model else "Passport"
+    made = Table("part", "", "what", title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for part in report.checks:
+        made.add_row(part.name, _MARKS.get(part.verdict, "[dim]none[/]"), escape(part.reason))
+    Console().print(made)
+    if not report.ok:
+        say("\n[red bold]This passport does not verify.[/] Trust nothing in it.")
+        sys.stdout.flush()
+        return
+    outcome = f"{report.outcome} for {report.environment}" if report.outcome else "not decided on"
+    say(f"\n[green]The passport verifies.[/] {report.model}/{report.number} is {outcome}.")
+    if not report.pinned:
+        say(f"[dim]To know that it is from your log, pin it:[/] --pin-log '{escape(report.log)}'")
