@@ -13,6 +13,7 @@ from clearance.client.evidence import Evidence
 from clearance.client.http import Http
 from clearance.client.registry import Datasets, Models, Versions
 from clearance.client.response import Alerts, Incidents
+from clearance.client.telemetry import Telemetry
 
 
 class Client:
@@ -38,6 +39,7 @@ class Client:
         self.evidence = Evidence(self.http)
         self.alerts = Alerts(self.http)
         self.incidents = Incidents(self.http)
+        self.telemetry = Telemetry(self.http)
 
     def close(self) -> None:
         """Close the connections."""

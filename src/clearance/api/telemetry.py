@@ -1,0 +1,101 @@
+"""Routes of telemetry: events and labels in, a summary out, compaction."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from clearance.access.model import Permission, Principal
+from clearance.api.core import App, needs
+from clearance.errors import InvalidInput, TooLarge
+from clearance.telemetry.model import Compaction, Receipt, Summary
+from clearance.telemetry.rows import from_arrow, from_json
+
+router = APIRouter(prefix="/telemetry", tags=["telemetry"])
+
+ARROW = "application/vnd.apache.arrow.stream"
+_JSON = "application/json"
+
+
+def _list_of(meaning: str, *, arrow: bool) -> dict[str, Any]:
+    """Return what OpenAPI says of a body that is read by hand, because it may be large and come in two forms."""
+    content: dict[str, Any] = {
+        _JSON: {"schema": {"type": "array", "items": {"type": "object"}, "description": meaning}}
+    }
+    if arrow:
+        content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@router.post("/events", status_code=201, openapi_extra=_list_of("events; `docs/reference/events.md`", arrow=True))
+async def send_events(
+    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE)]
+) -> Receipt:
+    """Store a batch of events, JSON list or Arrow IPC stream; answered when they are durable. Sending one again doubles nothing."""
+    limit = app.settings.max_request_kb * 1024
+    kind = _content_type(request, _JSON, ARROW)
+    body = await _body(request, limit)
+    events = await run_in_threadpool(lambda: from_arrow(body, limit) if kind == ARROW else from_json(body))
+    return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin, events))
+
+
+@router.post(
+    "/labels", status_code=201, openapi_extra=_list_of("labels: model, request_id, row, label, at", arrow=False)
+)
+async def send_labels(
+    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE)]
+) -> Receipt:
+    """Store labels, however late; answered when they are durable. One known later supersedes."""
+    _content_type(request, _JSON)
+    body = await _body(request, app.settings.max_request_kb * 1024)
+    labels = await run_in_threadpool(from_json, body)
+    return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin_labels, labels))
+
+
+@router.get("/summary")
+def summary(
+    app: App,
+    caller: Annotated[Principal, needs(Permission.TELEMETRY_READ)],
+    model: Annotated[str | None, Query(description="only this model")] = None,
+) -> Summary:
+    """What the lake holds: counts by model, version, environment, variant and status; table versions; files."""
+    return app.lake.summary(model)
+
+
+@router.post("/compaction")
+def compact(
+    app: App,
+    caller: Annotated[Principal, needs(Permission.MONITOR_WRITE)],
+    retention_hours: Annotated[
+        float | None,
+        Query(
+            ge=1, description="also delete files replaced longer ago; table versions older than that become unreadable"
+        ),
+    ] = None,
+) -> tuple[Compaction, ...]:
+    """Merge small files; figures stay the same."""
+    return app.lake.compact(retention_hours=retention_hours)
+
+
+def _content_type(request: Request, *allowed: str) -> str:
+    found = request.headers.get("content-type", _JSON).split(";")[0].strip().lower()
+    if found not in allowed:
+        raise InvalidInput(f"the body is {found}", code="content_type", hint="send " + " or ".join(allowed))
+    return found
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """Read the body, no further than the limit."""
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > limit:
+            raise TooLarge(
+                f"the body is larger than {limit // 1024} KiB",
+                code="body_too_large",
+                hint="send it in several batches, or raise CLEARANCE_MAX_REQUEST_KB",
+            )
+    return bytes(found)
