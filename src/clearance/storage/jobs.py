@@ -1,0 +1,255 @@
+"""Durable jobs and loops over DBOS Transact: what was started goes on after `kill -9`, each finished step exactly where it was.
+
+The rest of the house sees `Jobs` only. Functions are registered by name by the composition root, so that this floor knows
+no rooms; a function must be safe to run twice, since a process may die between doing and noting that it did.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+logger = logging.getLogger(__name__)
+
+Function = Callable[[Mapping[str, Any]], None]
+"""What a job does with its argument (JSON values)."""
+
+_VERSION = (
+    "1"  # of the workflows below: DBOS resumes only what the same version began; raise it when their steps change
+)
+_ATTEMPTS = 8
+_ROUNDS = 500  # iterations of a loop in one workflow: bounds what a restart reads back
+_STOP_SECONDS = 10.0
+
+
+class _Stopped(BaseException):
+    """Ends a workflow without an outcome: it stays pending, and the next start resumes it. DBOS records every Exception."""
+
+
+class _Loop(NamedTuple):
+    seconds: float
+    function: Function
+
+
+class Jobs:
+    """The durable jobs of one process; there can be one running `Jobs` in a process at a time, as DBOS is process-wide.
+
+    Args:
+        url: SQLAlchemy URL of the jobs' database; SQLite or PostgreSQL (there in the schema `dbos`).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._functions: dict[str, Function] = {}
+        self._loops: dict[str, _Loop] = {}
+        self._stopping = threading.Event()
+        self._busy = 0
+        self._idle = threading.Condition()
+
+    def register(self, name: str, function: Function) -> None:
+        """Give a job its function; `run` names it. To be called before `start`."""
+        self._functions[name] = function
+
+    def every(self, name: str, seconds: float, function: Callable[[], None]) -> None:
+        """Have a function called again and again, with a durable pause of so many seconds; before `start`."""
+        self._loops[name] = _Loop(seconds, lambda _argument: function())
+
+    def start(self) -> None:
+        """Resume what is unfinished, and begin the loops that are not under way."""
+        from dbos import DBOS
+
+        global _running  # noqa: PLW0603  # DBOS is one per process; the workflows find their Jobs here
+        if _running is not None:
+            raise RuntimeError("jobs are running in this process already")
+        _prepare(self.url)
+        self._stopping.clear()
+        _workflows()
+        _running = self
+        DBOS(
+            config={
+                "name": "clearance",
+                "system_database_url": self.url,
+                "application_version": _VERSION,
+                "executor_id": socket.gethostname(),  # whose unfinished work a restart takes up
+                "log_level": "ERROR",  # what fails is logged here, in our words
+                "serializer": _json_serializer(),
+                "sys_db_pool_size": 5,
+                "use_listen_notify": False,  # nothing here sends messages between workflows
+            }
+        )
+        DBOS.launch()
+        self._begin_loops()
+
+    def stop(self) -> None:
+        """Let functions that run now end (ten seconds at most), and leave the rest for the next start."""
+        from dbos import DBOS
+
+        global _running  # noqa: PLW0603  # see start
+        if _running is not self:
+            return
+        self._stopping.set()
+        with self._idle:
+            if not self._idle.wait_for(lambda: self._busy == 0, timeout=_STOP_SECONDS):
+                logger.warning(
+                    "a job is still at work after %g s; it will be run again at the next start", _STOP_SECONDS
+                )
+        DBOS.destroy()
+        _running = None
+
+    def run(self, name: str, key: str, argument: Mapping[str, Any]) -> None:
+        """Start a job, durably: once this returns it will be done, also if the process dies now.
+
+        A failing function is tried again, eight times over some minutes.
+
+        Args:
+            name: of a registered function.
+            key: makes the job unique: the same name and key is run once.
+            argument: JSON values.
+        """
+        from dbos import DBOS, SetWorkflowID
+
+        if name not in self._functions:
+            raise KeyError(f"no job function is called {name!r}")
+        with SetWorkflowID(f"job/{name}/{key}"):
+            DBOS.start_workflow(_workflows().job, name, json.dumps(argument))
+
+    def _begin_loops(self) -> None:
+        from dbos import DBOS, SetWorkflowID
+
+        for name in self._loops:
+            prefix = f"loop/{socket.gethostname()}/{name}/"
+            if not any(alive for _, alive in _statuses(prefix)):
+                with SetWorkflowID(f"{prefix}{time.time_ns()}.0"):
+                    DBOS.start_workflow(_workflows().loop, name, prefix)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._idle:
+            if self._stopping.is_set():
+                raise _Stopped
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def _call(self, name: str, argument: str) -> None:
+        with self._working():
+            try:
+                self._functions[name](json.loads(argument))
+            except Exception as error:
+                logger.warning("the job %s failed and is tried again: %s", name, error)
+                raise
+
+    def _turn(self, name: str) -> float:
+        """Run a loop's function once; return when it is next due, in seconds since 1970."""
+        with self._working():
+            try:
+                self._loops[name].function({})
+            except Exception:  # one bad turn must not end the loop: it is logged, and the next turn tries again
+                logger.exception("the loop %s failed; it goes on", name)
+        return time.time() + self._loops[name].seconds
+
+    def _pause(self, until: float) -> None:
+        if self._stopping.wait(max(0.0, until - time.time())):
+            raise _Stopped
+
+    def _has_loop(self, name: str) -> bool:
+        return name in self._loops
+
+
+_running: Jobs | None = None
+
+
+def _current() -> Jobs:
+    if _running is None:
+        raise _Stopped
+    return _running
+
+
+class _Workflows(NamedTuple):
+    job: Callable[[str, str], None]
+    loop: Callable[[str, str], None]
+
+
+@cache
+def _workflows() -> _Workflows:
+    """Declare the two workflows to DBOS, once in a process."""
+    from dbos import DBOS, SetWorkflowID
+
+    retried = {"retries_allowed": True, "interval_seconds": 1.0, "max_attempts": _ATTEMPTS, "backoff_rate": 2.0}
+    call = DBOS.step(name="call", **retried)(lambda name, argument: _current()._call(name, argument))
+    turn = DBOS.step(name="turn")(lambda name: _current()._turn(name))
+    tidy = DBOS.step(name="tidy")(_tidy)
+
+    def job(name: str, argument: str) -> None:
+        call(name, argument)
+
+    def loop(name: str, prefix: str) -> None:
+        if not _current()._has_loop(name):
+            return
+        tidy(prefix)
+        for _ in range(_ROUNDS):
+            _current()._pause(turn(name))
+        begun, _, generation = DBOS.workflow_id.removeprefix(prefix).partition(".")
+        with SetWorkflowID(f"{prefix}{begun}.{int(generation) + 1}"):
+            DBOS.start_workflow(_workflows().loop, name, prefix)
+
+    declare = {"max_recovery_attempts": None}
+    return _Workflows(DBOS.workflow(name="job", **declare)(job), DBOS.workflow(name="loop", **declare)(loop))
+
+
+def _tidy(prefix: str) -> None:
+    """Forget the workflows of a loop that have ended: only the present one matters."""
+    from dbos import DBOS
+
+    if ended := [workflow_id for workflow_id, alive in _statuses(prefix) if not alive]:
+        DBOS.delete_workflows(ended)
+
+
+def _json_serializer() -> Any:
+    """Return how DBOS writes arguments, results and errors: as JSON, so that reading its database never runs code."""
+    from dbos import Serializer
+
+    class JsonSerializer(Serializer):  # type: ignore[misc]  # DBOS is not followed by the type checker
+        def serialize(self, data: Any) -> str:
+            return json.dumps({"error": repr(data)} if isinstance(data, BaseException) else {"value": data})
+
+        def deserialize(self, serialized_data: str) -> Any:
+            found = json.loads(serialized_data)
+            return RuntimeError(found["error"]) if "error" in found else found["value"]
+
+        def name(self) -> str:
+            return "clearance_json"
+
+    return JsonSerializer()
+
+
+def _statuses(prefix: str) -> Iterator[tuple[str, bool]]:
+    from dbos import DBOS
+
+    for found in DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False):
+        yield found.workflow_id, found.status in {"PENDING", "ENQUEUED", "DELAYED"}
+
+
+def _prepare(url: str) -> None:
+    """Give an SQLite file the journal in which readers and the writer don't wait for each other; the file remembers it."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        connection = sqlite3.connect(parsed.database)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()

@@ -1,0 +1,166 @@
+"""Durable jobs: what was started is done, once noted; loops go on; a killed process is taken up by the next."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.settings import Settings
+from clearance.storage import jobs as module
+from clearance.storage.jobs import Jobs
+
+
+@pytest.fixture
+def jobs(settings: Settings) -> Iterator[Jobs]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    made = Jobs(settings.jobs_url)
+    yield made
+    made.stop()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_job_gets_its_argument_and_the_same_key_is_run_once(jobs: Jobs) -> None:
+    seen: list[Any] = []
+    jobs.register("note", seen.append)
+    jobs.start()
+    for _ in range(3):
+        jobs.run("note", "k", {"a": [1, "b", None]})
+    jobs.run("note", "other", {})
+    wait_for(lambda: len(seen) == 2)
+    time.sleep(0.2)
+    assert sorted(seen, key=len) == [{}, {"a": [1, "b", None]}]
+
+
+def test_a_failing_job_is_tried_again(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[int] = []
+
+    def shaky(_argument: object) -> None:
+        tries.append(1)
+        if len(tries) < 2:
+            raise OSError("not yet")
+
+    jobs.register("shaky", shaky)
+    jobs.start()
+    jobs.run("shaky", "k", {})
+    wait_for(lambda: len(tries) == 2)
+    assert "not yet" in caplog.text
+
+
+def test_a_loop_goes_on_over_failures_and_into_its_next_workflow(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_ROUNDS", 3)
+    turns: list[float] = []
+
+    def turn() -> None:
+        turns.append(time.monotonic())
+        if len(turns) == 2:
+            raise OSError("a bad turn")
+
+    jobs.every("turn", 0.05, turn)
+    jobs.start()
+    wait_for(lambda: len(turns) >= 8)
+    assert min(later - earlier for earlier, later in pairwise(turns)) >= 0.04
+    assert "a bad turn" in caplog.text
+
+
+def test_stopping_waits_for_what_runs_and_a_new_start_takes_up_the_loop(settings: Settings) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    entered, ended = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        entered.set()
+        time.sleep(0.3)
+        ended.set()
+
+    first = Jobs(settings.jobs_url)
+    first.every("slow", 60, slow)
+    first.start()
+    assert entered.wait(10)
+    begun = time.monotonic()
+    first.stop()
+    assert ended.is_set()
+    assert time.monotonic() - begun < 5, "a pause of a minute does not hold up the end"
+
+    turns: list[int] = []
+    second = Jobs(settings.jobs_url)
+    second.every("slow", 60, lambda: turns.append(1))
+    second.every("new", 0.05, lambda: turns.append(2))
+    second.start()
+    wait_for(lambda: turns.count(2) >= 2)
+    second.stop()
+    assert turns.count(1) == 0, "the pause is durable: its minute is not over"
+
+
+def test_two_running_jobs_in_one_process_are_refused(jobs: Jobs, settings: Settings) -> None:
+    jobs.start()
+    with pytest.raises(RuntimeError, match="running in this process"):
+        Jobs(settings.jobs_url).start()
+
+
+def test_an_unknown_job_is_refused(jobs: Jobs) -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        jobs.run("nothing", "k", {})
+
+
+PROGRAM = """
+    import sys, time
+    from pathlib import Path
+    from clearance.storage.jobs import Jobs
+
+    folder, pause = Path(sys.argv[1]), float(sys.argv[2])
+
+    def work(argument):
+        with (folder / "begun").open("a") as out:
+            out.write(argument["name"] + "\\n")
+        time.sleep(pause)
+        with (folder / "done").open("a") as out:
+            out.write(argument["name"] + "\\n")
+
+    jobs = Jobs(f"sqlite:///{folder}/jobs.db")
+    jobs.register("work", work)
+    jobs.start()
+    if pause:
+        jobs.run("work", "k", {"name": "a"})
+    time.sleep(60)
+"""
+
+
+def test_a_job_in_a_process_killed_with_9_is_done_by_the_next(tmp_path: Path) -> None:
+    done, begun = tmp_path / "done", tmp_path / "begun"
+
+    def launch(pause: float) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path), str(pause)], env=dict(os.environ)
+        )
+
+    first = launch(30)
+    wait_for(begun.exists)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not done.exists()
+    second = launch(0)
+    try:
+        wait_for(done.exists)
+    finally:
+        second.kill()
+        second.wait()
+    assert done.read_text() == "a\n"
+    assert begun.read_text() == "a\na\n"
