@@ -18,12 +18,13 @@ ROOMS = ("registry", "blobs", "evidence", "access", "audit", "response", "teleme
 """Modules of `clearance.api` whose `router` is served under /api/v1."""
 
 
-def create(parts: Clearance, *, background: bool = False) -> FastAPI:
+def create(parts: Clearance, *, background: bool = False, console: bool = True) -> FastAPI:
     """Return the application.
 
     Args:
         parts: the installation it serves.
         background: also run what a server runs beside requests (jobs, telemetry writer); local mode does not.
+        console: also serve the pages; local mode does not.
     """
 
     @asynccontextmanager
@@ -36,9 +37,16 @@ def create(parts: Clearance, *, background: bool = False) -> FastAPI:
         version=clearance.__version__,
         description="A control tower for machine-learning and AI models.",
         lifespan=lifespan if background else None,
+        docs_url=None,  # FastAPI's pages load scripts from a CDN; the console has a page of its own
+        redoc_url=None,
     )
     app.state.clearance = parts
-    install_error_handlers(app)
+    if console:
+        from clearance.web.pages import install
+
+        install_error_handlers(app, install(app))
+    else:
+        install_error_handlers(app, lambda _request, _error: None)
     app.add_middleware(OnceOnly, parts=parts)
     for room in ROOMS:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)

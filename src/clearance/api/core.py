@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from clearance.access import service as access
@@ -33,6 +34,7 @@ STATUS: dict[str, HTTPStatus] = {
 """HTTP status of each kind of error; nowhere else is one chosen."""
 
 COOKIE = "clearance_session"
+ErrorPage = Callable[[Request, ClearanceError], Response | None]
 
 
 def parts(request: Request) -> Clearance:
@@ -101,25 +103,33 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Give every error that leaves a route the one shape."""
+def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
+    """Give every error that leaves a route the one shape.
+
+    Args:
+        app: the application.
+        page: returns the page to show instead when a browser asked for one, else None.
+    """
+
+    def answer(request: Request, error: ClearanceError) -> Response:
+        return page(request, error) or problem(error, request.url.path)
 
     @app.exception_handler(ClearanceError)
-    def expected(request: Request, error: ClearanceError) -> JSONResponse:
-        return problem(error, request.url.path)
+    def expected(request: Request, error: ClearanceError) -> Response:
+        return answer(request, error)
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+    def malformed(request: Request, error: RequestValidationError) -> Response:
         faults = [{"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]} for fault in error.errors()]
         first = faults[0] if faults else {"where": "request", "what": "can't be read"}
-        return problem(
+        return answer(
+            request,
             InvalidInput(
                 f"{first['where']}: {first['what']}",
                 code="request_invalid",
                 hint="/docs shows what this route takes",
                 details={"faults": faults},
             ),
-            request.url.path,
         )
 
     @app.exception_handler(HTTPException)
@@ -139,13 +149,13 @@ def install_error_handlers(app: FastAPI) -> None:
         return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=error.headers)
 
     @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
+    def unexpected(request: Request, error: Exception) -> Response:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(
+        return answer(
+            request,
             ClearanceError(
                 "this is a mistake in Clearance, not in your request",
                 code="internal_error",
                 hint="the server's log has the trace",
             ),
-            request.url.path,
         )

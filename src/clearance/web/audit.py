@@ -1,0 +1,46 @@
+"""Pages of the audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from clearance.access.model import Permission, Principal
+from clearance.api.core import App
+from clearance.audit import log, store
+from clearance.audit.events import Event
+from clearance.web.core import page_needs, render
+
+router = APIRouter(include_in_schema=False)
+_PAGE = 100
+
+
+@router.get("/audit", response_class=HTMLResponse)
+def entries(
+    request: Request,
+    app: App,
+    caller: Annotated[Principal, page_needs(Permission.READ)],
+    subject: str = "",
+    event: str = "",
+    cursor: str | None = None,
+) -> HTMLResponse:
+    """What happened, newest first; whoever may audit also sees the newest checkpoint."""
+    wanted = Event(event) if event in set(Event) else None
+    with app.database.read() as tx:
+        page = log.entries(tx, subject=subject.strip() or None, event=wanted, cursor=cursor, limit=_PAGE)
+        checkpoint = store.latest_checkpoint(tx) if caller.may(Permission.AUDIT_READ) else None
+    return render(
+        request, "audit.html", page=page, subject=subject, event=event, events=list(Event), checkpoint=checkpoint
+    )
+
+
+@router.get("/audit/verification", response_class=HTMLResponse)
+def verification(
+    request: Request, app: App, caller: Annotated[Principal, page_needs(Permission.AUDIT_READ)]
+) -> HTMLResponse:
+    """Recompute the whole log and say what was found."""
+    with app.database.read() as tx:
+        found = log.verify(tx, app.log_verifier)
+    return render(request, "verification.html", found=found)
