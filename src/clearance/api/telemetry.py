@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, needs
-from clearance.errors import InvalidInput, TooLarge
+from clearance.errors import InvalidInput
 from clearance.telemetry.model import Compaction, Receipt, Summary
 from clearance.telemetry.rows import from_arrow, from_json
 
@@ -35,10 +35,10 @@ async def send_events(
     request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE)]
 ) -> Receipt:
     """Store a batch of events, JSON list or Arrow IPC stream; answered when they are durable. Sending one again doubles nothing."""
-    limit = app.settings.max_request_kb * 1024
     kind = _content_type(request, _JSON, ARROW)
-    body = await _body(request, limit)
-    events = await run_in_threadpool(lambda: from_arrow(body, limit) if kind == ARROW else from_json(body))
+    body = await request.body()
+    most = app.settings.max_request_kb * 1024
+    events = await run_in_threadpool(lambda: from_arrow(body, most) if kind == ARROW else from_json(body))
     return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin, events))
 
 
@@ -50,8 +50,7 @@ async def send_labels(
 ) -> Receipt:
     """Store labels, however late; answered when they are durable. One known later supersedes."""
     _content_type(request, _JSON)
-    body = await _body(request, app.settings.max_request_kb * 1024)
-    labels = await run_in_threadpool(from_json, body)
+    labels = await run_in_threadpool(from_json, await request.body())
     return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin_labels, labels))
 
 
@@ -85,17 +84,3 @@ def _content_type(request: Request, *allowed: str) -> str:
     if found not in allowed:
         raise InvalidInput(f"the body is {found}", code="content_type", hint="send " + " or ".join(allowed))
     return found
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """Read the body, no further than the limit."""
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > limit:
-            raise TooLarge(
-                f"the body is larger than {limit // 1024} KiB",
-                code="body_too_large",
-                hint="send it in several batches, or raise CLEARANCE_MAX_REQUEST_KB",
-            )
-    return bytes(found)
