@@ -116,4 +116,6 @@ def _render_statement(found: StoredStatement) -> None:
 
 
 def _render_signature(found: ArtifactSignature) -> None:
-    say(f"{found.model}/{found.number} is signed by {found.signer_name} (key {found.signer}), added by {found.added_by}.")
+    say(
+        f"{found.model}/{found.number} is signed by {found.signer_name} (key {found.signer}), added by {found.added_by}."
+    )

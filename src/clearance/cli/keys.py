@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Say whose signatures count, and fo
 def listing(ctx: typer.Context, json: Json = False) -> None:
     """List every key whose signatures count or counted."""
     show(
-        list(connect(ctx).evidence.keys()),
+        list(connect(ctx).evidence.trusted()),
         json,
         lambda found: table(
             "Keys",

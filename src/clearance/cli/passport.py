@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from clearance.cli.core import DENIED, Json, connect, read_file, say, show
-from clearance.evidence.passport_check import PassportReport, Pins, verify
+from clearance.evidence.passport_check import PassportReport, verify
+from clearance.evidence.passport_claims import Pins
 from clearance.statistics.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Export a version's passport, or verify one with nothing but the file.")
@@ -37,8 +38,12 @@ def export(
 @app.command("verify")
 def check(
     file: Path,
-    pin_log: Annotated[str | None, typer.Option(help="Verifier string of the log, as `clearance audit key` prints it.")] = None,
-    pin_key: Annotated[list[str] | None, typer.Option(help="Id of a key that may have signed; repeat for several.")] = None,
+    pin_log: Annotated[
+        str | None, typer.Option(help="Verifier string of the log, as `clearance audit key` prints it.")
+    ] = None,
+    pin_key: Annotated[
+        list[str] | None, typer.Option(help="Id of a key that may have signed; repeat for several.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Verify a passport: signatures, digests, log proofs. Needs no server, database, network or home; exit 1 if it fails."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clearance.cli.core import Json, connect, note, say, show, table
+from clearance.cli.export import export
 from clearance.cli.facts import facts, short
 from clearance.errors import InvalidInput
 from clearance.registry.contract import ModelContract
@@ -23,6 +24,7 @@ from clearance.registry.model import (
 )
 
 app = typer.Typer(no_args_is_help=True, help="Register, fetch, trace and stop immutable versions.")
+app.command("export")(export)
 Model = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever asks in a year.")]

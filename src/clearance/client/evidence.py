@@ -42,7 +42,7 @@ class Evidence:
         """Return a version's passport; `clearance.evidence.passport_check.verify` checks it with no server."""
         return self._http.get(f"{_at(model, number)}/passport", dict[str, Any])
 
-    def keys(self) -> Iterator[TrustedKey]:
+    def trusted(self) -> Iterator[TrustedKey]:
         """Yield every key whose signatures count or counted, oldest first."""
         return self._http.pages("/keys", TrustedKey)
 

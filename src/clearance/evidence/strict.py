@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -22,7 +23,13 @@ def loads(text: bytes | str, what: str) -> dict[str, Any]:
         InvalidInput: not JSON (with line and column), ambiguous, or not an object.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(
+            text.decode() if isinstance(text, bytes) else text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
     except json.JSONDecodeError as error:
         raise InvalidInput(
             f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", code="bad_json"
@@ -64,6 +71,8 @@ def field(found: Mapping[str, Any], name: str, kind: type, what: str) -> Any:
     return found[name]
 
 
+_EXACT = 2**53 - 1
+_DIGITS = 17  # a sign and the digits of 2**53
 _WORDS: dict[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
 
 
@@ -72,6 +81,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a key is given twice in one object")
     return made
+
+
+def _integer(text: str) -> int | float:
+    """Read an integer; beyond 2**53 it is the float that canonical JSON took it from (RFC 8785, section 3.2.2.3)."""
+    return _float(text) if len(text) > _DIGITS or abs(int(text)) > _EXACT else int(text)
+
+
+def _float(text: str) -> float:
+    found = float(text)
+    if math.isinf(found):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:
