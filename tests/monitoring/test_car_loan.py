@@ -83,7 +83,7 @@ def test_the_first_alarm_is_in_the_week_of_the_jump_and_none_in_the_22_before(tm
     found = weekly(tmp_path, car_loan("reference", *needs), car_loan("analysis", *needs), score)
     drifted = {each.summary.window.start: alarms(each, ()) for each in found}
     assert len(found) == 44
-    assert [start for start, raised in drifted.items() if raised][0] == JUMP
+    assert next(start for start, raised in drifted.items() if raised) == JUMP
     assert sum(start < JUMP for start in drifted) == 22
     subjects = {alarm.labels["subject"] for alarm in drifted[JUMP]}
     assert "car_value" in subjects

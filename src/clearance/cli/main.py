@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "passport": ("clearance.cli.passport", "Export a version's passport, or verify one with nothing but the file."),
     "tokens": ("clearance.cli.access", "Issue and revoke tokens."),
     "telemetry": ("clearance.cli.telemetry", "Send events and labels; see and tidy the lake."),
+    "monitor": ("clearance.cli.monitoring", "Watch models: windows, drift, quality, latency."),
     "audit": ("clearance.cli.audit", "Read, prove and verify the audit log."),
     "serve": ("clearance.cli.serve", "Run the server: API, gateway and console."),
     "demo": ("clearance.demo.command", "See the whole loop on two models, in a minute and a half."),

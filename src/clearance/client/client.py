@@ -11,6 +11,7 @@ from clearance.client.access import Access
 from clearance.client.audit import Audit
 from clearance.client.evidence import Evidence
 from clearance.client.http import Http
+from clearance.client.monitoring import Monitoring
 from clearance.client.registry import Datasets, Models, Versions
 from clearance.client.response import Alerts, Incidents
 from clearance.client.telemetry import Telemetry
@@ -40,6 +41,7 @@ class Client:
         self.alerts = Alerts(self.http)
         self.incidents = Incidents(self.http)
         self.telemetry = Telemetry(self.http)
+        self.monitoring = Monitoring(self.http)
 
     def close(self) -> None:
         """Close the connections."""

@@ -178,7 +178,7 @@ def profiles(tx: Transaction, model: str, environment: str, start: datetime) -> 
 
 
 def _check_environment(environment: str) -> None:
-    if not environment.strip() or len(environment) > 200:
+    if not environment.strip() or "/" in environment or len(environment) > 200:
         raise InvalidInput(f"{environment[:40]!r} is no environment", code="bad_environment", hint="such as production")
 
 
