@@ -18,7 +18,6 @@ from clearance.sdk.events import Event
 from clearance.sdk.http_sink import HttpSink
 from clearance.sdk.recorder import Recorder, Stats
 
-
 ROOT = str(Path(__file__).parents[2])
 
 

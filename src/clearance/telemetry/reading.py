@@ -41,6 +41,12 @@ labels as (
 """
 
 
+_NO_LABELS = """
+    select '' as model, '' as request_id, 0 as "row", 0.0 as label,
+           null::timestamptz as "at", null::timestamptz as received_at, 0 as position where false
+"""
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """Return an engine that reads nothing but what it is told to, and downloads nothing."""
     import duckdb
@@ -92,7 +98,7 @@ def read_counts(
     union = " union all by name ".join(
         f"select *, $model_{name} as model from read_parquet(${name}, hive_partitioning = false)" for name in names
     )
-    labels = _LABELS.format(model_too=", model", model_first="model,", label_rows=union)
+    labels = _LABELS.format(model_too=", model", model_first="model,", label_rows=union or _NO_LABELS)
     sql = f"""
         with {_events(conditions)}, {labels}
         select model, version, environment, variant, status, count(*) as events, count(label) as labelled,
