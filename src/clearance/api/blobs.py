@@ -16,7 +16,7 @@ from clearance.errors import InvalidInput
 from clearance.registry.model import Blob, Digests
 from clearance.storage.blobs import CHUNK, BlobStore, check_digest, check_size
 
-router = APIRouter(prefix="/blobs", tags=["blobs"])
+router = APIRouter(tags=["blobs"])
 Reader = Annotated[Principal, needs(Permission.READ)]
 Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 
@@ -32,14 +32,14 @@ def blob_response(blobs: BlobStore, digest: str) -> StreamingResponse:
     return StreamingResponse(blobs.open(digest), media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/missing")
+@router.post("/missing-blobs")
 def missing(body: Digests, app: App, caller: Uploader) -> Digests:
     """Which of these the store does not have: what an upload still has to send."""
     return Digests(digests=tuple(dict.fromkeys(digest for digest in body.digests if not app.blobs.has(digest))))
 
 
 @router.put(
-    "/{digest}",
+    "/blobs/{digest}",
     status_code=201,
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
@@ -57,13 +57,13 @@ async def put(digest: str, request: Request, app: App, caller: Uploader) -> Blob
     return Blob(digest=found, size=size)
 
 
-@router.head("/{digest}")
+@router.head("/blobs/{digest}")
 def head(digest: str, app: App, caller: Reader) -> Response:
     """Whether the store has these bytes, and how many they are."""
     return Response(headers={"content-length": str(app.blobs.size(digest))})
 
 
-@router.get("/{digest}", response_class=StreamingResponse)
+@router.get("/blobs/{digest}", response_class=StreamingResponse)
 def get(digest: str, app: App, caller: Reader) -> StreamingResponse:
     """The bytes."""
     return blob_response(app.blobs, digest)

@@ -182,7 +182,7 @@ def _upload(http: Http, files: list[tuple[File, Path]]) -> None:
     digests = list(sources)
     for start in range(0, len(digests), _ASKED_AT_ONCE):
         asked = Digests(digests=tuple(digests[start : start + _ASKED_AT_ONCE]))
-        for digest in http.post("/blobs/missing", Digests, asked).digests:
+        for digest in http.post("/missing-blobs", Digests, asked).digests:
             http.upload("PUT", f"/blobs/{digest}", Blob, chunks(sources[digest]))
 
 

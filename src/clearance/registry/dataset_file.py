@@ -154,12 +154,13 @@ def _as_times(column: pa.Array, name: str) -> pa.Array:
         return column.cast(pa.timestamp("us"))
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise _not_a_time(name, f"it is of type {kind}")
+    faults = []
     for wanted in (pa.timestamp("us"), pa.timestamp("us", "UTC")):  # text without a zone, text with one
         try:
             return column.cast(wanted)
         except pa.ArrowInvalid as error:
-            fault = str(error)
-    raise _not_a_time(name, fault)
+            faults.append(str(error))
+    raise _not_a_time(name, faults["expected no zone" in faults[0]])
 
 
 def _not_a_time(name: str, why: str) -> InvalidInput:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -36,7 +37,8 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
-        self._swept = False
+        self._ready = False
+        self._preparing = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """Return where a blob lies, or would lie.
@@ -81,7 +83,7 @@ class BlobStore:
         """Return a writer for bytes that come bit by bit; what is not committed is gone when its block ends."""
         if expected is not None:
             check_digest(expected)
-        self._sweep()
+        self._prepare()
         return Writer(self, self._incoming, expected, limit_bytes)
 
     def open(self, digest: str) -> Iterator[bytes]:
@@ -137,16 +139,18 @@ class BlobStore:
                 details={"digest": digest, "found": "sha256:" + seen.hexdigest()},
             )
 
-    def _sweep(self) -> None:
-        """Once in a process: remove what uploads left that were killed more than a day ago."""
-        if self._swept:
-            return
-        self._swept = True
-        with _as_unavailable(self._incoming):
-            self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for left in self._incoming.iterdir():
-                if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                    left.unlink(missing_ok=True)
+    def _prepare(self) -> None:
+        """Once in a process: make the folders, and remove what uploads left that were killed more than a day ago."""
+        with self._preparing, _as_unavailable(self._incoming):
+            if self._ready:
+                return
+            for made in (self._incoming, self._folder / "blobs"):
+                made.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for parent in (self._folder, self._folder.parent):
+                _sync_folder(parent)
+            for left in os.scandir(self._incoming):
+                _remove_abandoned(left)
+            self._ready = True
 
 
 class Writer:
@@ -200,10 +204,9 @@ class Writer:
         with _as_unavailable(target):
             self._file.flush()
             os.fsync(self._file.fileno())
-            fresh = [folder for folder in (target.parent, target.parent.parent) if not folder.exists()]
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.parent.mkdir(exist_ok=True, mode=0o700)
             self._path.replace(target)
-            for folder in {target.parent, *(made.parent for made in fresh)}:
+            for folder in (target.parent, target.parent.parent):
                 _sync_folder(folder)
         return digest, self.size
 
@@ -254,6 +257,14 @@ def _unwritable(path: Path, error: OSError) -> ClearanceError:
         code="storage_unwritable",
         hint="is the disk full, or the folder someone else's?",
     )
+
+
+def _remove_abandoned(left: os.DirEntry[str]) -> None:
+    try:
+        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            Path(left).unlink()
+    except FileNotFoundError:
+        return  # another process finished it, or was quicker
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,253 @@
+"""The blob store: whole and right, or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.errors import InvalidInput, NotFound, TooLarge, Unavailable, VerificationFailed
+from clearance.storage.blobs import BlobStore
+from clearance.values import sha256
+
+
+@dataclass(frozen=True)
+class Entry:
+    path: str
+    size: int
+    sha256: str
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "artifacts")
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def entry(store: BlobStore, path: str, data: bytes) -> Entry:
+    digest, size = store.put([data])
+    return Entry(path, size, digest)
+
+
+def test_bytes_come_back_under_their_digest(store: BlobStore) -> None:
+    digest, size = store.put(iter([b"con", b"tent"]))
+    assert (digest, size) == (sha256(b"content"), 7)
+    assert b"".join(store.open(digest)) == b"content"
+    assert store.has(digest)
+    assert store.size(digest) == store.verify(digest) == 7
+
+
+def test_a_blob_may_be_empty(store: BlobStore) -> None:
+    digest, size = store.put([])
+    assert (digest, size) == (sha256(b""), 0)
+    assert b"".join(store.open(digest)) == b""
+
+
+def test_the_same_bytes_are_stored_once(store: BlobStore, tmp_path: Path) -> None:
+    first, _ = store.put([b"same"])
+    second, _ = store.put([b"sa", b"me"], expected=first)
+    hexadecimal = first.removeprefix("sha256:")
+    assert second == first
+    assert files_in(tmp_path / "artifacts") == [f"blobs/{hexadecimal[:2]}/{hexadecimal}"]
+
+
+def test_a_wrong_digest_is_refused_and_nothing_is_kept(store: BlobStore, tmp_path: Path) -> None:
+    with pytest.raises(VerificationFailed, match="nothing was stored") as caught:
+        store.put([b"other"], expected=sha256(b"content"))
+    assert caught.value.code == "digest_mismatch"
+    assert caught.value.details == {"expected": sha256(b"content"), "found": sha256(b"other")}
+    assert files_in(tmp_path) == []
+
+
+def test_an_upload_over_the_limit_is_stopped_at_once_and_nothing_is_kept(store: BlobStore, tmp_path: Path) -> None:
+    sent = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            sent.append(1)
+            yield b"x" * 10
+
+    with pytest.raises(TooLarge) as caught:
+        store.put(endless(), limit_bytes=35)
+    assert caught.value.code == "upload_too_large"
+    assert len(sent) == 4
+    assert files_in(tmp_path) == []
+
+
+def test_an_upload_of_exactly_the_limit_is_stored(store: BlobStore) -> None:
+    assert store.put([b"x" * 35], limit_bytes=35)[1] == 35
+
+
+def test_a_stream_that_breaks_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        store.put(broken())
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        "",
+        "sha256:",
+        "../../etc/passwd",
+        "sha256:" + "../" * 21 + "x",
+        "sha256:" + "A" * 64,
+        "a" * 64,
+        "md5:" + "a" * 32,
+        "sha256:" + "a" * 64 + "\n",
+    ],
+)
+def test_what_is_no_digest_is_refused(store: BlobStore, digest: str) -> None:
+    for use in (store.path, store.has, store.size, store.open, store.verify):
+        with pytest.raises(InvalidInput) as caught:
+            use(digest)
+        assert caught.value.code == "bad_digest"
+    with pytest.raises(InvalidInput):
+        store.put([b""], expected=digest)
+
+
+def test_an_unknown_blob_is_not_found(store: BlobStore) -> None:
+    for use in (store.size, store.open, store.verify):
+        with pytest.raises(NotFound) as caught:
+            use(sha256(b"unknown"))
+        assert caught.value.code == "blob_not_found"
+
+
+def test_a_flipped_byte_is_found_while_reading_and_uploading_again_heals(store: BlobStore) -> None:
+    digest, _ = store.put([b"content"])
+    store.path(digest).write_bytes(b"cOntent")
+    with pytest.raises(VerificationFailed) as caught:
+        store.verify(digest)
+    assert caught.value.code == "blob_corrupt"
+    assert caught.value.details["found"] == sha256(b"cOntent")
+    store.put([b"content"], expected=digest)
+    assert store.verify(digest) == 7
+
+
+def test_a_tree_is_written_as_copies_that_others_may_change(store: BlobStore, tmp_path: Path) -> None:
+    files = [entry(store, "model.onnx", b"model"), entry(store, "a/b/config.json", b"{}")]
+    store.materialize(files, tmp_path / "tree")
+    assert files_in(tmp_path / "tree") == ["a/b/config.json", "model.onnx"]
+    (tmp_path / "tree/model.onnx").write_bytes(b"changed")
+    assert store.verify(files[0].sha256) == 5
+
+
+def test_a_tree_with_a_corrupt_file_is_refused(store: BlobStore, tmp_path: Path) -> None:
+    file = entry(store, "model.onnx", b"model")
+    store.path(file.sha256).write_bytes(b"other")
+    with pytest.raises(VerificationFailed):
+        store.materialize([file], tmp_path / "tree")
+
+
+def test_a_tree_goes_into_an_empty_folder_only(store: BlobStore, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/there").touch()
+    with pytest.raises(InvalidInput, match="not empty"):
+        store.materialize([], tmp_path / "tree")
+
+
+@pytest.mark.parametrize("path", ["../evil", "a/../../evil", "/tmp/evil", "", "..", "a/.."])
+def test_a_tree_never_leaves_its_folder(store: BlobStore, tmp_path: Path, path: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        store.materialize([entry(store, path, b"evil")], tmp_path / "in/tree")
+    assert caught.value.code == "bad_path"
+    assert files_in(tmp_path / "in") == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("a file where the folder should be")
+    with pytest.raises(Unavailable) as caught:
+        BlobStore(tmp_path / "artifacts").put([b"x"])
+    assert caught.value.code == "storage_unwritable"
+
+
+def test_what_was_left_more_than_a_day_ago_is_swept_and_younger_uploads_are_not(tmp_path: Path) -> None:
+    incoming = tmp_path / "artifacts/incoming"
+    incoming.mkdir(parents=True)
+    for name, hours in (("old", 25), ("young", 1)):
+        (incoming / name).write_text("half")
+        os.utime(incoming / name, (time.time() - hours * 3600,) * 2)
+    BlobStore(tmp_path / "artifacts").put([b"x"])
+    assert files_in(incoming) == ["young"]
+
+
+def test_many_threads_may_store_the_same_bytes(store: BlobStore, tmp_path: Path) -> None:
+    found: list[tuple[str, int]] = []
+    threads = [threading.Thread(target=lambda: found.append(store.put([b"x" * 100_000] * 5))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {(sha256(b"x" * 500_000), 500_000)}
+    assert len(found) == 8
+    assert len(files_in(tmp_path)) == 1
+
+
+def test_a_large_upload_never_lies_in_memory(store: BlobStore) -> None:
+    store.put([b""])
+    tracemalloc.start()
+    digest, size = store.put(bytes(1 << 20) for _ in range(64))
+    store.verify(digest)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size == 64 << 20
+    assert peak < 8 << 20
+
+
+UPLOAD = """
+import sys, time
+from pathlib import Path
+from clearance.storage.blobs import BlobStore
+
+def stream():
+    yield b"x" * 3_000_000
+    print("half", flush=True)
+    time.sleep(60)
+    yield b"y"
+
+BlobStore(Path(sys.argv[1])).put(stream())
+"""
+
+
+def test_a_process_killed_in_the_middle_of_an_upload_leaves_no_visible_blob(store: BlobStore, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", UPLOAD, str(tmp_path / "artifacts")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    whole = b"x" * 3_000_000 + b"y"
+    assert not store.has(sha256(b"x" * 3_000_000))
+    assert not store.has(sha256(whole))
+    assert files_in(tmp_path / "artifacts/blobs") == []
+    assert store.put([whole], expected=sha256(whole)) == (sha256(whole), 3_000_001)
+    assert store.verify(sha256(whole)) == 3_000_001
+
+
+@given(st.lists(st.binary(max_size=64), max_size=20))
+def test_how_bytes_are_cut_makes_no_difference(tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes]) -> None:
+    whole = b"".join(chunks)
+    store = BlobStore(tmp_path_factory.mktemp("blobs"))
+    assert store.put(chunks) == ("sha256:" + hashlib.sha256(whole).hexdigest(), len(whole))
+    assert b"".join(store.open(sha256(whole))) == whole
