@@ -9,6 +9,9 @@ from clearance.policy.model import Decision
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 
+ENVIRONMENTS = ("development", "staging", "production")
+"""Where versions can serve, in the order in which they are promoted."""
+
 
 class MetricName(StrEnum):
     """What candidate and stable are compared on, or what the candidate alone is held to."""
@@ -200,13 +203,6 @@ class NewRollout:
     strategy: str = "canary"
     steps: tuple[Step, ...] | None = None
     events_from: datetime | None = None
-
-
-@request
-class Reason:
-    """Why somebody does something."""
-
-    reason: str
 
 
 @value

@@ -1,0 +1,177 @@
+"""The tables of delivery: pointers, their moves, rollouts, and the looks at their arms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from clearance.delivery.model import ACTIVE, Analysis, Move, Pointer, Rollout
+from clearance.storage.database import Json, Transaction, UtcDateTime, metadata
+from clearance.values import plain
+
+pointers = sa.Table(
+    "delivery_pointers",
+    metadata,
+    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("environment", sa.String(100), primary_key=True),
+    sa.Column("stable", sa.Integer, nullable=False),
+    sa.Column("candidate", sa.Integer),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.Column("previous", sa.Integer),
+    sa.Column("moved_at", UtcDateTime, nullable=False),
+    sa.Column("decision_id", sa.String(64), nullable=False),
+    sa.Column("rollout_id", sa.String(64)),
+)
+moves = sa.Table(
+    "delivery_moves",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(100), nullable=False),
+    sa.Column("environment", sa.String(100), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("document", Json, nullable=False),
+    sa.UniqueConstraint("model", "environment", "position"),
+)
+rollouts = sa.Table(
+    "delivery_rollouts",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(100), nullable=False, index=True),
+    sa.Column("environment", sa.String(100), nullable=False),
+    sa.Column("state", sa.String(32), nullable=False, index=True),
+    sa.Column("document", Json, nullable=False),
+)
+analyses = sa.Table(
+    "delivery_analyses",
+    metadata,
+    sa.Column("rollout_id", sa.ForeignKey("delivery_rollouts.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("document", Json, nullable=False),
+    info={"audited": False},
+)
+
+
+def pointer(tx: Transaction, model: str, environment: str) -> Pointer | None:
+    row = tx.execute(
+        sa.select(pointers).where(pointers.c.model == model, pointers.c.environment == environment)
+    ).first()
+    return None if row is None else Pointer(**row._mapping)
+
+
+def select_pointers(
+    tx: Transaction, *, model: str | None = None, environment: str | None = None
+) -> tuple[Pointer, ...]:
+    """Return pointers by model and environment."""
+    query = sa.select(pointers).order_by(pointers.c.model, pointers.c.environment)
+    if model is not None:
+        query = query.where(pointers.c.model == model)
+    if environment is not None:
+        query = query.where(pointers.c.environment == environment)
+    return tuple(Pointer(**row._mapping) for row in tx.execute(query))
+
+
+def put_pointer(tx: Transaction, found: Pointer) -> None:
+    """Insert or replace; the caller holds the lock of the model and environment."""
+    fields = {column.name: getattr(found, column.name) for column in pointers.columns}
+    key = (pointers.c.model == found.model) & (pointers.c.environment == found.environment)
+    if not tx.execute(sa.update(pointers).where(key).values(fields)).rowcount:
+        tx.execute(sa.insert(pointers), fields)
+
+
+def insert_move(tx: Transaction, move: Move) -> None:
+    scope = (moves.c.model == move.model) & (moves.c.environment == move.environment)
+    last = tx.execute(sa.select(sa.func.max(moves.c.position)).where(scope)).scalar()
+    tx.execute(
+        sa.insert(moves),
+        {
+            "id": move.id,
+            "model": move.model,
+            "environment": move.environment,
+            "position": (last or 0) + 1,
+            "document": plain(move),
+        },
+    )
+
+
+def select_moves(tx: Transaction, model: str, environment: str) -> tuple[Move, ...]:
+    """Return the moves of a pointer, newest first."""
+    query = (
+        sa.select(moves.c.document)
+        .where(moves.c.model == model, moves.c.environment == environment)
+        .order_by(moves.c.position.desc())
+    )
+    return tuple(_read(Move, row.document) for row in tx.execute(query))
+
+
+def insert_rollout(tx: Transaction, rollout: Rollout) -> None:
+    tx.execute(sa.insert(rollouts), {"id": rollout.id, **_columns(rollout)})
+
+
+def update_rollout(tx: Transaction, rollout: Rollout) -> None:
+    tx.execute(sa.update(rollouts).where(rollouts.c.id == rollout.id).values(**_columns(rollout)))
+
+
+def rollout(tx: Transaction, rollout_id: str) -> Rollout | None:
+    """Return a rollout with its newest analysis."""
+    row = tx.execute(sa.select(rollouts.c.document).where(rollouts.c.id == rollout_id)).first()
+    return None if row is None else _with_analysis(tx, _read(Rollout, row.document))
+
+
+def select_rollouts(
+    tx: Transaction, *, model: str | None = None, active: bool = False, before: str | None = None, limit: int = 100
+) -> tuple[Rollout, ...]:
+    """Return rollouts, newest first, each with its newest analysis."""
+    query = sa.select(rollouts.c.document).order_by(rollouts.c.id.desc()).limit(limit)
+    if model is not None:
+        query = query.where(rollouts.c.model == model)
+    if active:
+        query = query.where(rollouts.c.state.in_([state.value for state in ACTIVE]))
+    if before is not None:
+        query = query.where(rollouts.c.id < before)
+    return tuple(_with_analysis(tx, _read(Rollout, row.document)) for row in tx.execute(query).all())
+
+
+def add_analysis(tx: Transaction, rollout_id: str, analysis: Analysis) -> None:
+    last = tx.execute(sa.select(sa.func.max(analyses.c.position)).where(analyses.c.rollout_id == rollout_id)).scalar()
+    tx.execute(
+        sa.insert(analyses), {"rollout_id": rollout_id, "position": (last or 0) + 1, "document": plain(analysis)}
+    )
+
+
+def select_analyses(tx: Transaction, rollout_id: str) -> tuple[Analysis, ...]:
+    """Return every look at a rollout's arms that saw something new, oldest first."""
+    query = sa.select(analyses.c.document).where(analyses.c.rollout_id == rollout_id).order_by(analyses.c.position)
+    return tuple(_read(Analysis, row.document) for row in tx.execute(query))
+
+
+def _with_analysis(tx: Transaction, found: Rollout) -> Rollout:
+    query = (
+        sa.select(analyses.c.document)
+        .where(analyses.c.rollout_id == found.id)
+        .order_by(analyses.c.position.desc())
+        .limit(1)
+    )
+    row = tx.execute(query).first()
+    return found if row is None else replace(found, analysis=_read(Analysis, row.document))
+
+
+def _columns(found: Rollout) -> dict[str, Any]:
+    return {
+        "model": found.model,
+        "environment": found.environment,
+        "state": found.state.value,
+        "document": plain(replace(found, analysis=None)),
+    }
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _read(kind: Any, document: Any) -> Any:
+    return _adapter(kind).validate_python(document)
