@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -69,6 +67,3 @@ def stranger() -> ec.EllipticCurvePrivateKey:
 @pytest.fixture(scope="session")
 def stranger_pem(stranger: ec.EllipticCurvePrivateKey) -> str:
     return keys.public_pem(stranger.public_key())
-
-
-Mutate = Callable[[bytes], bytes]

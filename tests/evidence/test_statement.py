@@ -19,8 +19,8 @@ DIGEST = "sha256:" + "a" * 64
 leaves = (
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 )
-json_values = st.recursive(leaves | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-predicate_objects = st.dictionaries(st.text(), json_values)
+json_values = st.recursive(leaves | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+predicate_objects = st.dictionaries(st.text(max_size=8), json_values, max_size=4)
 
 
 @given(predicate_objects)

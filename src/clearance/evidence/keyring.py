@@ -19,12 +19,18 @@ class Keyring:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "signer.pem"
+        self._path = folder / "signer.pem"
 
     @cached_property
     def private_key(self) -> ec.EllipticCurvePrivateKey:
         """The key that signs artifacts and statements."""
-        return keyfile.load_or_create_p256(self.path)
+        return keyfile.load_or_create_p256(self._path)
+
+    @property
+    def path(self) -> Path:
+        """The private key's file, for libraries that want to read it themselves."""
+        keyfile.load_or_create_p256(self._path)
+        return self._path
 
     @property
     def public_pem(self) -> str:
