@@ -11,6 +11,7 @@ from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
 from clearance.evidence.keyring import Keyring
+from clearance.policy.engine import Engine
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
@@ -65,6 +66,11 @@ class Clearance:
     def keyring(self) -> Keyring:
         """The key that signs artifacts and statements; made on first use."""
         return Keyring(self.settings.keys)
+
+    @cached_property
+    def policy_engine(self) -> Engine:
+        """Decides by packs of rules, each compiled once."""
+        return Engine()
 
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""

@@ -14,7 +14,18 @@ from clearance.api.idempotency import OnceOnly
 from clearance.app import Clearance
 
 API = "/api/v1"
-ROOMS = ("registry", "blobs", "evidence", "access", "audit", "response", "telemetry", "monitoring")
+ROOMS = (
+    "registry",
+    "blobs",
+    "evidence",
+    "access",
+    "audit",
+    "response",
+    "telemetry",
+    "monitoring",
+    "policy",
+    "approvals",
+)
 """Modules of `clearance.api` whose `router` is served under /api/v1."""
 
 

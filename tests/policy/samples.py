@@ -8,19 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clearance.access.model import Role
-from clearance.policy.model import (
-    ApprovalPolicy,
-    CheckFact,
-    Facts,
-    FigureFact,
-    Pack,
-    Parameter,
-    Rule,
-    Severity,
-    VersionFact,
-    Vote,
-    WaiverFact,
-)
+from clearance.policy.model import CheckFact, Facts, FigureFact, VersionFact, Vote, WaiverFact
+from clearance.policy.pack import ApprovalPolicy, Pack, Parameter, Rule, Severity
 from clearance.statistics.verdicts import Verdict
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -112,6 +101,7 @@ def pack(*rules: Rule, count: int = 0, parameters: Iterable[Parameter] = ()) -> 
         approvals=ApprovalPolicy(
             count=count, roles=(Role.APPROVER,), exclude_author=True, valid_days=90, request_days=14
         ),
+        longest_waiver_days=30,
     )
 
 
@@ -124,6 +114,7 @@ risks: [standard]
 parameters:
   floor: {source: a test, values: {standard: 0.8}}
 approvals: {count: 0}
+longest_waiver_days: 30
 rules:
   - id: one
     title: The AUC is high

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from clearance.access.model import Role
 from clearance.policy import packs
 from clearance.policy.engine import Engine
-from clearance.policy.model import Conclusion, Each, Facts, Outcome, Over, Parameter, Rule, RuleOutcome, Severity
+from clearance.policy.model import Conclusion, Facts, Outcome, RuleOutcome
+from clearance.policy.pack import Each, Over, Parameter, Rule, Severity
 from clearance.statistics.verdicts import Verdict
 from clearance.values import canonical_json
 from tests.policy.samples import check, figure, good_facts, pack, rule, vote, waiver, with_fairness

@@ -6,12 +6,12 @@ import pytest
 
 from clearance.errors import InvalidInput
 from clearance.policy import packs
-from clearance.policy.model import Pack, Severity
+from clearance.policy.pack import Pack, Severity
 from clearance.values import digest_of
 from tests.policy.samples import YAML
 
 BAD: dict[str, tuple[str, str, str]] = {
-    "a typo in a fact": ("figures['performance.auc'] >=", "figurs['performance.auc'] >=", "own.yaml:13:17: "),
+    "a typo in a fact": ("figures['performance.auc'] >=", "figurs['performance.auc'] >=", "own.yaml:14:17: "),
     "an int literal beside a figure": ("parameters['floor']\n    m", "1\n    m", "write 2.0 instead of 2"),
     "an unknown parameter": ("parameters['floor']\n    m", "parameters['flor']\n    m", "has no `flor`"),
     "an expression that is no question": (
@@ -25,11 +25,11 @@ BAD: dict[str, tuple[str, str, str]] = {
         "second comprehension",
     ),
     "a broken expression": (">= parameters['floor']\n    m", ">=\n    m", "Syntax error"),
-    "a message about nothing": ("AUC is {figures['performance.auc']}", "AUC is {auc}", "own.yaml:14:14"),
+    "a message about nothing": ("AUC is {figures['performance.auc']}", "AUC is {auc}", "own.yaml:15:14"),
     "a message with half a brace": ("AUC is {figures['performance.auc']}", "AUC is {", "brace"),
-    "an unknown key": ("    sources: [M1]", "    sources: [M1]\n    sverity: warn", "own.yaml:16:14"),
+    "an unknown key": ("    sources: [M1]", "    sources: [M1]\n    sverity: warn", "own.yaml:17:14"),
     "a key that is there twice": ("    sources: [M1]", "    sources: [M1]\n    id: two", "twice"),
-    "a word that is none": ("severity: block", "severity: blocks", "own.yaml:12:15"),
+    "a word that is none": ("severity: block", "severity: blocks", "own.yaml:13:15"),
     "a missing key": ("    title: The AUC is high\n", "", "`title` is missing"),
     "a rule without a source": ("sources: [M1]", "sources: []", "list is empty"),
     "only warnings": ("severity: block", "severity: warn", "would let everything pass"),
@@ -62,7 +62,7 @@ def test_two_rules_of_one_id_are_refused() -> None:
     again = YAML[YAML.index("  - id: one") :]
     with pytest.raises(InvalidInput, match="two rules with the id one") as caught:
         packs.load(YAML + again, "own.yaml")
-    assert caught.value.details["line"] == 16
+    assert caught.value.details["line"] == 17
 
 
 def test_deep_and_huge_documents_are_refused() -> None:

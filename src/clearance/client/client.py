@@ -12,6 +12,7 @@ from clearance.client.audit import Audit
 from clearance.client.evidence import Evidence
 from clearance.client.http import Http
 from clearance.client.monitoring import Monitoring
+from clearance.client.policy import Approvals, Policy, Waivers
 from clearance.client.registry import Datasets, Models, Versions
 from clearance.client.response import Alerts, Incidents
 from clearance.client.telemetry import Telemetry
@@ -35,6 +36,9 @@ class Client:
         self.models = Models(self.http)
         self.versions = Versions(self.http)
         self.datasets = Datasets(self.http)
+        self.policy = Policy(self.http)
+        self.approvals = Approvals(self.http)
+        self.waivers = Waivers(self.http)
         self.access = Access(self.http)
         self.audit = Audit(self.http)
         self.evidence = Evidence(self.http)

@@ -10,7 +10,8 @@ from typing import Any
 from clearance.policy import messages, verdict
 from clearance.policy.expressions import Answer, Expression
 from clearance.policy.facts import activation, countable_votes
-from clearance.policy.model import Conclusion, Facts, FigureFact, FigureUsed, Over, Pack, Rule, RuleOutcome
+from clearance.policy.model import Conclusion, Facts, FigureFact, FigureUsed, RuleOutcome
+from clearance.policy.pack import Over, Pack, Rule
 from clearance.statistics.verdicts import Verdict
 from clearance.values import digest_of
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from clearance.policy import references
-from clearance.policy.model import Over
+from clearance.policy.pack import Over
 from clearance.statistics.verdicts import Verdict
 
 MAX_LENGTH = 1000

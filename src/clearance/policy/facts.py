@@ -9,16 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from clearance.evidence.model import ArtifactSignature, StoredStatement
-from clearance.policy.model import (
-    ApprovalPolicy,
-    CheckFact,
-    Facts,
-    FigureFact,
-    Pack,
-    VersionFact,
-    Vote,
-    WaiverFact,
-)
+from clearance.policy.model import CheckFact, Facts, FigureFact, VersionFact, Vote, WaiverFact
+from clearance.policy.pack import ApprovalPolicy, Pack
 from clearance.registry.model import Completeness, Model, Version
 from clearance.statistics.verdicts import Verdict
 
@@ -32,7 +24,7 @@ def build(
     model: Model,
     version: Version,
     completeness: Completeness,
-    signatures: Sequence[ArtifactSignature],
+    signature: ArtifactSignature | None,
     checks: Sequence[StoredStatement],
     votes: Sequence[Vote] = (),
     waivers: Sequence[WaiverFact] = (),
@@ -43,12 +35,11 @@ def build(
         now: time that ages are counted to.
         environment: where the version is to serve.
         model, version, completeness: what the registry says.
-        signatures: signatures over the artifact that hold; those whose key was revoked do not count.
-        checks: check results with good signatures; those whose key was revoked do not count.
+        signature: over the artifact, by a key that is trusted; None without one.
+        checks: check results whose signatures hold; those whose key was revoked do not count.
         votes: votes in force, oldest first.
         waivers: waivers in force.
     """
-    valid = [signature for signature in signatures if signature.revoked_at is None]
     newest = _newest(statement for statement in checks if statement.revoked_at is None)
     return Facts(
         environment=environment,
@@ -72,8 +63,8 @@ def build(
             has_contract=version.contract is not None,
             code_dirty=version.provenance.code is not None and version.provenance.code.dirty,
         ),
-        signature_valid=bool(valid),
-        signer=valid[-1].signer_name if valid else "",
+        signature_valid=signature is not None,
+        signer=signature.signer_name if signature is not None else "",
         provenance_complete=completeness.complete,
         provenance_missing=completeness.missing,
         checks={name: _check(now, statement) for name, statement in sorted(newest.items())},

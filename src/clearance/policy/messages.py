@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearance.policy import references
-from clearance.policy.model import FigureUsed, Over
+from clearance.policy.model import FigureUsed
+from clearance.policy.pack import Over
 
 _LARGE = 1000
 _PLACE = re.compile(r"\{([^{}]*)\}")

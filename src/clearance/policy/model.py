@@ -1,4 +1,4 @@
-"""Values of policy: packs of rules, the facts they judge, decisions rule by rule, approvals and waivers; pure."""
+"""Values of decisions: the facts that are judged, how each rule ended, and the decision with its explanation; pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from clearance.access.model import Role
+from clearance.policy.pack import Severity
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
-
-
-class Severity(StrEnum):
-    """What a rule that does not hold does to the decision."""
-
-    BLOCK = "block"
-    WARN = "warn"
 
 
 class Outcome(StrEnum):
@@ -26,96 +20,6 @@ class Outcome(StrEnum):
     DENIED = "denied"
     PENDING = "pending"
     """Every blocking rule holds, but people still have to approve."""
-
-
-class Over(StrEnum):
-    """What a rule with `each` is asked for, one by one."""
-
-    FIGURES = "figures"
-    CHECKS = "checks"
-
-
-@value
-class Each:
-    """A rule is asked once for every figure or check whose name matches a pattern (`*` stands for anything)."""
-
-    over: Over
-    like: str
-
-
-@value
-class Rule:
-    """One thing that must be true, as a CEL expression over facts."""
-
-    id: str
-    title: str
-    severity: Severity
-    expression: str
-    message: str
-    """Template for when the rule does not hold; `{…}` is a fact, as the expression would name it."""
-    applies: str = ""
-    """CEL: when it is false, the rule is not applicable; empty: it always applies."""
-    each: Each | None = None
-    sources: tuple[str, ...] = ()
-    """Where the rule comes from: control ids, articles of law."""
-    waivable: bool = True
-
-
-@value
-class Parameter:
-    """A number that rules compare with, per risk tier, and where it comes from."""
-
-    name: str
-    values: Mapping[str, float]
-    source: str
-
-
-@value
-class ApprovalPolicy:
-    """Whose agreement is needed, beyond the rules."""
-
-    count: int
-    roles: tuple[Role, ...]
-    exclude_author: bool
-    valid_days: float
-    """How long a vote counts, in days."""
-    request_days: float
-    """How long a request waits for votes, in days."""
-
-
-@value
-class Pack:
-    """A named set of rules; its digest is its identity."""
-
-    name: str
-    version: str
-    description: str
-    environments: tuple[str, ...]
-    """Where it applies; `*` is everywhere."""
-    risks: tuple[str, ...]
-    """The risk tiers of models it applies to."""
-    parameters: tuple[Parameter, ...]
-    rules: tuple[Rule, ...]
-    approvals: ApprovalPolicy
-
-
-@value
-class InstalledPack:
-    """A pack as it lies in this installation; the built-in ones have no installer."""
-
-    pack: Pack
-    digest: str
-    installed_at: datetime | None = None
-    installed_by: str = ""
-
-
-@request
-class PackSource:
-    """The YAML text of a pack."""
-
-    source: str
-    name: str = "pack.yaml"
-    """What to call the text in error messages."""
 
 
 @value
@@ -289,85 +193,6 @@ class Admission:
     allowed: bool
     reason: str
     decision_id: str | None
-
-
-class RequestState(StrEnum):
-    """Where a request for approval stands."""
-
-    OPEN = "open"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-
-@value
-class ApprovalRequest:
-    """A decision that waits for people."""
-
-    id: str
-    model: str
-    number: int
-    digest: str
-    environment: str
-    author: str
-    decision_id: str
-    pack: str
-    needed: int
-    roles: tuple[Role, ...]
-    exclude_author: bool
-    requested_at: datetime
-    requested_by: str
-    expires_at: datetime
-    state: RequestState
-    votes: tuple[Vote, ...]
-
-
-@request
-class NewVote:
-    """What to say with an approval or a rejection."""
-
-    comment: str = ""
-
-
-@value
-class Voted:
-    """The request after the vote, and the new decision when the vote settled it."""
-
-    request: ApprovalRequest
-    decision: Decision | None
-
-
-@request
-class NewWaiver:
-    """Let one rule not block one model (or one version) in one environment for a while."""
-
-    rule: str
-    model: str
-    reason: str
-    days: float
-    number: int | None = None
-    environment: str = "production"
-
-
-@value
-class Waiver:
-    """A deliberate, dated exception."""
-
-    id: str
-    rule: str
-    model: str
-    number: int | None
-    environment: str
-    reason: str
-    granted_at: datetime
-    granted_by: str
-    expires_at: datetime
-    revoked_at: datetime | None
-    revoked_by: str | None
-
-    def in_force(self, now: datetime) -> bool:
-        """Whether it counts at this time."""
-        return self.revoked_at is None and now < self.expires_at
 
 
 @value

@@ -12,7 +12,7 @@ from clearance.errors import InvalidInput
 from clearance.policy import messages, references
 from clearance.policy.documents import Document
 from clearance.policy.expressions import Expression, ExpressionError
-from clearance.policy.model import ApprovalPolicy, Each, Over, Pack, Parameter, Rule, Severity
+from clearance.policy.pack import ApprovalPolicy, Each, Over, Pack, Parameter, Rule, Severity
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _MAX_RULES = 200
@@ -30,7 +30,8 @@ def load(text: str, name: str) -> Pack:
     """
     root = Document.read(text, name)
     found = root.fields(
-        ("name", "version", "description", "environments", "risks", "rules", "approvals"), ("parameters",)
+        ("name", "version", "description", "environments", "risks", "rules", "approvals", "longest_waiver_days"),
+        ("parameters",),
     )
     parameters = _parameters(found["parameters"]) if "parameters" in found else ()
     risks = found["risks"].texts()
@@ -46,6 +47,7 @@ def load(text: str, name: str) -> Pack:
         parameters=parameters,
         rules=rules,
         approvals=_approvals(found["approvals"]),
+        longest_waiver_days=found["longest_waiver_days"].number(0, 366),
     )
 
 

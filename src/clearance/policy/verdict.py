@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clearance.policy.model import ApprovalPolicy, Conclusion, Outcome, RuleOutcome, Severity, Vote
+from clearance.policy.model import Conclusion, Outcome, RuleOutcome, Vote
+from clearance.policy.pack import ApprovalPolicy, Severity
 from clearance.statistics.verdicts import Verdict
 
 

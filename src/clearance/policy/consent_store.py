@@ -1,0 +1,159 @@
+"""Queries of approval requests, votes and waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from clearance.access.model import Role
+from clearance.policy.consent import ApprovalRequest, RequestState, Waiver
+from clearance.policy.model import Vote
+from clearance.policy.tables import requests, votes, waivers
+from clearance.storage.database import Transaction
+
+_PLAIN = tuple(name for name in ApprovalRequest.__dataclass_fields__ if name not in {"roles", "state", "votes"})
+
+
+def insert_request(tx: Transaction, request: ApprovalRequest, valid_days: float) -> None:
+    tx.execute(
+        sa.insert(requests),
+        {
+            **{name: getattr(request, name) for name in _PLAIN},
+            "roles": [role.value for role in request.roles],
+            "state": request.state.value,
+            "valid_days": valid_days,
+        },
+    )
+
+
+def find_request(tx: Transaction, request_id: str) -> tuple[ApprovalRequest, float] | None:
+    """Return a request and how many days a vote on it counts."""
+    row = tx.execute(sa.select(requests).where(requests.c.id == request_id)).first()
+    return None if row is None else (_request(tx, row._mapping), row.valid_days)
+
+
+def list_requests(
+    tx: Transaction, *, state: RequestState | None, before: int | None, limit: int
+) -> list[tuple[int, ApprovalRequest]]:
+    """Return requests newest first, each with its position; open ones that ran out are expired, not open."""
+    query = sa.select(requests).order_by(requests.c.position.desc()).limit(limit)
+    if before is not None:
+        query = query.where(requests.c.position < before)
+    open_now = (requests.c.state == RequestState.OPEN.value, requests.c.expires_at > tx.now)
+    if state is RequestState.OPEN:
+        query = query.where(*open_now)
+    elif state is RequestState.EXPIRED:
+        query = query.where(open_now[0], ~open_now[1])
+    elif state is not None:
+        query = query.where(requests.c.state == state.value)
+    return [(row.position, _request(tx, row._mapping)) for row in tx.execute(query)]
+
+
+def open_request(tx: Transaction, model: str, number: int, environment: str) -> ApprovalRequest | None:
+    """Return the request that waits for votes on this version."""
+    query = sa.select(requests).where(
+        requests.c.model == model,
+        requests.c.number == number,
+        requests.c.environment == environment,
+        requests.c.state == RequestState.OPEN.value,
+        requests.c.expires_at > tx.now,
+    )
+    row = tx.execute(query.order_by(requests.c.position.desc()).limit(1)).first()
+    return None if row is None else _request(tx, row._mapping)
+
+
+def settled_request(tx: Transaction, model: str, number: int, environment: str) -> ApprovalRequest | None:
+    """Return the newest request that people settled on this version."""
+    query = sa.select(requests).where(
+        requests.c.model == model,
+        requests.c.number == number,
+        requests.c.environment == environment,
+        requests.c.state.in_([RequestState.APPROVED.value, RequestState.REJECTED.value]),
+    )
+    row = tx.execute(query.order_by(requests.c.position.desc()).limit(1)).first()
+    return None if row is None else _request(tx, row._mapping)
+
+
+def settle_request(tx: Transaction, request_id: str, state: RequestState) -> None:
+    tx.execute(sa.update(requests).where(requests.c.id == request_id).values(state=state.value))
+
+
+def insert_vote(tx: Transaction, request_id: str, vote: Vote, expires_at: datetime) -> None:
+    tx.execute(
+        sa.insert(votes),
+        {
+            "request_id": request_id,
+            "voter": vote.voter,
+            "roles": [role.value for role in vote.roles],
+            "approve": vote.approve,
+            "comment": vote.comment,
+            "at": vote.at,
+            "expires_at": expires_at,
+        },
+    )
+
+
+def votes_in_force(tx: Transaction, model: str, number: int, environment: str) -> tuple[Vote, ...]:
+    """Return the votes on a version that still count, oldest first."""
+    query = (
+        sa.select(votes)
+        .join(requests)
+        .where(
+            requests.c.model == model,
+            requests.c.number == number,
+            requests.c.environment == environment,
+            votes.c.expires_at > tx.now,
+        )
+    )
+    return tuple(_vote(row) for row in tx.execute(query.order_by(votes.c.position)))
+
+
+def insert_waiver(tx: Transaction, waiver: Waiver) -> None:
+    tx.execute(sa.insert(waivers), {name: getattr(waiver, name) for name in Waiver.__dataclass_fields__})
+
+
+def find_waiver(tx: Transaction, waiver_id: str) -> Waiver | None:
+    row = tx.execute(sa.select(waivers).where(waivers.c.id == waiver_id)).first()
+    return None if row is None else _waiver(row._mapping)
+
+
+def list_waivers(tx: Transaction, model: str | None = None) -> tuple[Waiver, ...]:
+    """Return waivers, newest first, also those that count no longer."""
+    query = sa.select(waivers).order_by(waivers.c.position.desc())
+    if model is not None:
+        query = query.where(waivers.c.model == model)
+    return tuple(_waiver(row._mapping) for row in tx.execute(query))
+
+
+def revoke_waiver(tx: Transaction, waiver_id: str, at: datetime, by: str) -> None:
+    tx.execute(sa.update(waivers).where(waivers.c.id == waiver_id).values(revoked_at=at, revoked_by=by))
+
+
+def _request(tx: Transaction, row: Mapping[Any, Any]) -> ApprovalRequest:
+    state = RequestState(row["state"])
+    if state is RequestState.OPEN and row["expires_at"] <= tx.now:
+        state = RequestState.EXPIRED
+    found = tx.execute(sa.select(votes).where(votes.c.request_id == row["id"]).order_by(votes.c.position))
+    return ApprovalRequest(
+        **{name: row[name] for name in _PLAIN},
+        roles=tuple(Role(role) for role in row["roles"]),
+        state=state,
+        votes=tuple(_vote(vote) for vote in found),
+    )
+
+
+def _vote(row: sa.Row[Any]) -> Vote:
+    return Vote(
+        voter=row.voter,
+        roles=tuple(Role(role) for role in row.roles),
+        approve=row.approve,
+        comment=row.comment,
+        at=row.at,
+    )
+
+
+def _waiver(row: Mapping[Any, Any]) -> Waiver:
+    return Waiver(**{name: row[name] for name in Waiver.__dataclass_fields__})

@@ -1,0 +1,282 @@
+"""Use cases of decisions: gather facts, decide, admit, look back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.evidence import predicates, statement, vsa
+from clearance.evidence import service as evidence
+from clearance.evidence.keyring import Keyring
+from clearance.policy import consent_store, facts, installation, store
+from clearance.policy.asking import request_approval
+from clearance.policy.consent import ApprovalRequest
+from clearance.policy.engine import Engine
+from clearance.policy.model import Admission, Conclusion, Decision, Facts, Outcome, WaiverFact
+from clearance.policy.pack import Pack
+from clearance.registry import service as registry
+from clearance.registry.model import Lifecycle, Version, VersionStatus
+from clearance.storage.database import Transaction
+from clearance.values import Page, digest_of, plain
+
+VERIFIER = "https://clearance.dev/verifier"
+"""Who decides, as verification summaries name it."""
+
+_ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def decide(
+    tx: Transaction, caller: Principal, engine: Engine, keyring: Keyring, model: str, number: int, environment: str
+) -> Decision:
+    """Decide whether a version may serve in an environment; the decision is stored, explained, and signed as a VSA.
+
+    A decision that only lacks approvals is pending, and asks for them.
+
+    Raises:
+        NotFound: no such model or version.
+        InvalidInput: the environment's name is none.
+        Conflict: no pack applies to the model's risk tier there (code `no_pack`): nothing is allowed by default.
+    """
+    lock(tx, model, number, environment)
+    version = registry.get_version(tx, model, number)
+    found = gather(tx, model, number, environment)
+    pack = _pack_for(tx, found)
+    pack_digest = store.keep_pack(tx, pack)
+    conclusion = engine.decide(pack, found, digest=pack_digest)
+    decision_id = tx.new_id("dec")
+    waiting = (
+        request_approval(tx, caller, pack, version, environment, decision_id)
+        if conclusion.outcome is Outcome.PENDING
+        else consent_store.settled_request(tx, model, number, environment)
+    )
+    summary = _summary(tx, caller, keyring, version, pack, pack_digest, found, conclusion)
+    decision = _decision(tx, caller, version, pack, pack_digest, found, conclusion, decision_id, waiting, summary)
+    store.insert_decision(tx, decision, conclusion)
+    log.record(
+        tx,
+        Event.DECISION_MADE,
+        actor=caller.name,
+        subject=f"model/{version.name}",
+        data={
+            "decision": decision.id,
+            "environment": environment,
+            "outcome": decision.outcome,
+            "reason": decision.reason,
+            "rules": [rule.id for rule in decision.rules if rule.blocks],
+            "pack": pack_digest,
+            "facts": decision.facts_digest,
+            "conclusion": digest_of(conclusion),
+            "waivers": decision.waivers,
+        },
+    )
+    return decision
+
+
+def lock(tx: Transaction, model: str, number: int, environment: str) -> None:
+    """Let one decision or vote at a time past this point for a version in an environment."""
+    tx.lock(f"decision {model}/{number} {environment}")
+
+
+def gather(tx: Transaction, model: str, number: int, environment: str) -> Facts:
+    """Return the facts about a version as of this transaction.
+
+    Raises:
+        NotFound: no such model or version.
+        InvalidInput: the environment's name is none.
+        VerificationFailed: stored evidence was changed.
+    """
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise InvalidInput(
+            f"{environment[:80]!r} is not the name of an environment",
+            code="bad_environment",
+            hint="lower-case letters, digits and -, at most 63, for example production",
+        )
+    version = registry.get_version(tx, model, number)
+    return facts.build(
+        now=tx.now,
+        environment=environment,
+        model=registry.get_model(tx, model),
+        version=version,
+        completeness=registry.completeness(tx, model, number),
+        signature=evidence.artifact_signature(tx, model, number),
+        checks=evidence.statements(tx, model, number, predicates.CHECK),
+        votes=consent_store.votes_in_force(tx, model, number, environment),
+        waivers=_waivers(tx, version, environment),
+    )
+
+
+def admission(tx: Transaction, model: str, number: int, environment: str = "production") -> Admission:
+    """Tell whether the newest decision lets a version serve, and still holds: cheap, and it fails closed.
+
+    Raises:
+        NotFound: no such model or version.
+    """
+    version = registry.get_version(tx, model, number)
+    decision = store.newest_decision(tx, model, number, environment)
+    if decision is None:
+        return Admission(
+            allowed=False, reason=f"nobody has decided on {version.name} for {environment}", decision_id=None
+        )
+    reason = _against(tx, version, decision)
+    return Admission(allowed=reason is None, reason=reason or decision.reason, decision_id=decision.id)
+
+
+def get_decision(tx: Transaction, decision_id: str) -> Decision:
+    """Return a decision.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    found = store.find_decision(tx, decision_id)
+    if found is None:
+        raise NotFound(
+            f"there is no decision {decision_id[:80]}",
+            code="decision_not_found",
+            hint="`clearance policy list` shows them",
+        )
+    return found
+
+
+def newest_decision(tx: Transaction, model: str, number: int, environment: str = "production") -> Decision | None:
+    """Return the decision that stands, None before the first."""
+    return store.newest_decision(tx, model, number, environment)
+
+
+def list_decisions(
+    tx: Transaction,
+    *,
+    model: str | None = None,
+    number: int | None = None,
+    environment: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[Decision]:
+    """Return decisions, newest first."""
+    found = store.list_decisions(
+        tx, model=model, number=number, environment=environment, before=position_of(cursor), limit=limit + 1
+    )
+    items = tuple(decision for _, decision in found[:limit])
+    return Page(items=items, next=str(found[limit - 1][0]) if len(found) > limit else None)
+
+
+def position_of(cursor: str | None) -> int | None:
+    """Return the position that a cursor names.
+
+    Raises:
+        InvalidInput: it is none that was given out.
+    """
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise InvalidInput(f"{cursor[:80]!r} is not a cursor", code="bad_cursor", hint="send `next` of the page before")
+    return int(cursor)
+
+
+def _pack_for(tx: Transaction, found: Facts) -> Pack:
+    pack = installation.pack_for(tx, found.model["risk"], found.environment)
+    if pack is None:
+        raise Conflict(
+            f"no pack applies to models of {found.model['risk']} risk in {found.environment}",
+            code="no_pack",
+            hint="`clearance policy packs` shows those there are",
+        )
+    return pack
+
+
+def _waivers(tx: Transaction, version: Version, environment: str) -> tuple[WaiverFact, ...]:
+    """Return the waivers in force; one that the version's own author granted does not count."""
+    return tuple(
+        WaiverFact(
+            id=waiver.id,
+            rule=waiver.rule,
+            reason=waiver.reason,
+            granted_by=waiver.granted_by,
+            expires_at=waiver.expires_at,
+        )
+        for waiver in consent_store.list_waivers(tx, version.model)
+        if waiver.in_force(tx.now)
+        and waiver.environment == environment
+        and waiver.number in {None, version.number}
+        and waiver.granted_by != version.created_by
+    )
+
+
+def _summary(
+    tx: Transaction,
+    caller: Principal,
+    keyring: Keyring,
+    version: Version,
+    pack: Pack,
+    pack_digest: str,
+    found: Facts,
+    conclusion: Conclusion,
+) -> Mapping[str, object]:
+    predicate = vsa.verification_summary(
+        verifier=VERIFIER,
+        at=tx.now,
+        model=version.model,
+        number=version.number,
+        policy_uri=f"clearance:pack/{pack.name}",
+        policy_digest=pack_digest,
+        inputs=[check.statement for check in found.checks.values()],
+        passed=conclusion.outcome is Outcome.ALLOWED,
+        levels=[vsa.level_of(found.environment)],
+    )
+    claim = statement.about(version.model, version.number, version.digest, predicates.VSA, predicate)
+    envelope: Mapping[str, object] = plain(evidence.sign_and_add(tx, caller, keyring, claim).envelope)
+    return envelope
+
+
+def _decision(
+    tx: Transaction,
+    caller: Principal,
+    version: Version,
+    pack: Pack,
+    pack_digest: str,
+    found: Facts,
+    conclusion: Conclusion,
+    decision_id: str,
+    waiting: ApprovalRequest | None,
+    summary: Mapping[str, object],
+) -> Decision:
+    return Decision(
+        id=decision_id,
+        model=version.model,
+        number=version.number,
+        digest=version.digest,
+        environment=found.environment,
+        outcome=conclusion.outcome,
+        reason=conclusion.reason,
+        rules=conclusion.rules,
+        approvals=conclusion.approvals,
+        approvals_needed=conclusion.approvals_needed,
+        approval_id=waiting.id if waiting is not None else None,
+        waivers=conclusion.waivers,
+        pack=pack.name,
+        pack_version=pack.version,
+        pack_digest=pack_digest,
+        facts=found,
+        facts_digest=digest_of(found),
+        made_at=tx.now,
+        made_by=caller.name,
+        vsa=summary,
+    )
+
+
+def _against(tx: Transaction, version: Version, decision: Decision) -> str | None:
+    """Return why a decision does not let the version serve now, None when it does."""
+    if decision.outcome is not Outcome.ALLOWED:
+        return f"{version.name} is {decision.outcome} for {decision.environment}: {decision.reason}"
+    if version.status is not VersionStatus.REGISTERED:
+        return f"{version.name} is {version.status} since it was decided on: {version.status_reason}"
+    if registry.get_model(tx, version.model).lifecycle is Lifecycle.RETIRED:
+        return f"the model {version.model} is retired"
+    for waiver_id in decision.waivers:
+        waiver = consent_store.find_waiver(tx, waiver_id)
+        if waiver is None or not waiver.in_force(tx.now):
+            return f"the waiver {waiver_id} that the decision stood on is in force no more: decide again"
+    return None

@@ -1,0 +1,78 @@
+"""Use cases of packs: which are there, which applies, check one, install one."""
+
+from __future__ import annotations
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.errors import Conflict, NotFound
+from clearance.policy import packs, store
+from clearance.policy.pack import InstalledPack, Pack, PackSource
+from clearance.storage.database import Transaction
+from clearance.values import digest_of
+
+
+def list_packs(tx: Transaction) -> tuple[InstalledPack, ...]:
+    """Return the packs in force, in the order in which they are tried: installed ones, newest first, then built-in ones.
+
+    An installed pack takes the place of the built-in one of its name.
+    """
+    installed = store.installed_packs(tx)
+    names = {each.pack.name for each in installed}
+    builtin = [
+        InstalledPack(pack=pack, digest=digest_of(pack)) for name, pack in packs.builtin().items() if name not in names
+    ]
+    return (*installed, *builtin)
+
+
+def get_pack(tx: Transaction, name: str) -> InstalledPack:
+    """Return the pack in force under a name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = next((each for each in list_packs(tx) if each.pack.name == name), None)
+    if found is None:
+        raise NotFound(
+            f"there is no pack {name[:80]}", code="pack_not_found", hint="`clearance policy packs` lists them"
+        )
+    return found
+
+
+def pack_for(tx: Transaction, risk: str, environment: str) -> Pack | None:
+    """Return the pack that applies to a risk tier in an environment."""
+    return packs.choose((each.pack for each in list_packs(tx)), risk, environment)
+
+
+def check_pack(source: PackSource) -> InstalledPack:
+    """Read a pack without installing it.
+
+    Raises:
+        InvalidInput: with line and column.
+    """
+    pack = packs.load(source.source, source.name)
+    return InstalledPack(pack=pack, digest=digest_of(pack))
+
+
+def install_pack(tx: Transaction, caller: Principal, source: PackSource) -> InstalledPack:
+    """Install a pack; from now on it is tried before all others. Past decisions keep the pack they were made with.
+
+    Raises:
+        InvalidInput: with line and column.
+        Conflict: this very pack is in force under its name already.
+    """
+    tx.lock("policy packs")
+    checked = check_pack(source)
+    if any(each.digest == checked.digest for each in list_packs(tx)):
+        raise Conflict(f"the pack {checked.pack.name} is in force with this content already", code="pack_exists")
+    store.keep_pack(tx, checked.pack)
+    installed = InstalledPack(pack=checked.pack, digest=checked.digest, installed_at=tx.now, installed_by=caller.name)
+    store.install_pack(tx, installed)
+    log.record(
+        tx,
+        Event.PACK_INSTALLED,
+        actor=caller.name,
+        subject=f"pack/{checked.pack.name}",
+        data={"digest": checked.digest, "version": checked.pack.version},
+    )
+    return installed

@@ -1,0 +1,70 @@
+"""Recompute every stored decision from its stored pack and facts, and compare bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clearance.policy import store
+from clearance.policy.engine import Engine
+from clearance.policy.expressions import ExpressionError
+from clearance.policy.model import Conclusion, Difference, Facts, ReplayReport
+from clearance.policy.pack import Pack
+from clearance.storage.database import Transaction
+from clearance.values import canonical_json, sha256
+
+
+def replay(tx: Transaction, engine: Engine) -> ReplayReport:
+    """Return how many stored decisions come out the same from what they were made of, and which do not."""
+    total = 0
+    differing: list[Difference] = []
+    packs: dict[str, Pack | str] = {}
+    for row in store.stored_decisions(tx):
+        total += 1
+        if row["pack_digest"] not in packs:
+            packs[row["pack_digest"]] = _pack(tx, row["pack_digest"])
+        found = packs[row["pack_digest"]]
+        difference = found if isinstance(found, str) else _difference(engine, found, row)
+        if difference:
+            differing.append(Difference(decision_id=row["id"], what=difference))
+    return ReplayReport(total=total, reproduced=total - len(differing), differing=tuple(differing))
+
+
+def _pack(tx: Transaction, digest: str) -> Pack | str:
+    """Return the pack, or what is wrong with it."""
+    body = store.pack_body(tx, digest)
+    if body is None:
+        return f"its pack {digest} is missing"
+    if sha256(body.encode()) != digest:
+        return f"its pack is not what its digest {digest} says"
+    try:
+        return store.parse(Pack, body)
+    except ValueError as error:
+        return f"its pack can't be read: {error}"
+
+
+def _difference(engine: Engine, pack: Pack, row: Mapping[Any, Any]) -> str | None:
+    if sha256(row["facts"].encode()) != row["facts_digest"]:
+        return f"its facts are not what their digest {row['facts_digest']} says"
+    try:
+        facts = store.parse(Facts, row["facts"])
+        again = engine.decide(pack, facts, digest=row["pack_digest"])
+    except (ValueError, ExpressionError) as error:
+        return f"it can't be decided again: {error}"
+    if again.outcome != row["outcome"]:
+        return f"it is stored as {row['outcome']}, and comes out as {again.outcome}"
+    if canonical_json(again).decode() != row["conclusion"]:
+        return f"it comes out {again.outcome} too, but explained differently: {_where(again, row['conclusion'])}"
+    if facts.version.digest != row["digest"] or facts.environment != row["environment"]:
+        return "it is filed under another version or environment than its facts speak of"
+    return None
+
+
+def _where(again: Conclusion, stored: str) -> str:
+    try:
+        before = store.parse(Conclusion, stored)
+    except ValueError:
+        return "the stored conclusion can't be read"
+    rules = {rule.id: rule for rule in before.rules}
+    changed = [rule.id for rule in again.rules if rules.get(rule.id) != rule]
+    return f"rules {', '.join(changed)}" if changed else "its reason, approvals or waivers"

@@ -1,0 +1,28 @@
+"""The use cases of policy, by the one name that other rooms and the surfaces use."""
+
+from clearance.policy.approvals import approve, get_approval, list_approvals, reject
+from clearance.policy.decisions import admission, decide, gather, get_decision, list_decisions, newest_decision
+from clearance.policy.exceptions import grant_waiver, list_waivers, revoke_waiver
+from clearance.policy.installation import check_pack, get_pack, install_pack, list_packs
+from clearance.policy.replay import replay
+
+__all__ = [
+    "admission",
+    "approve",
+    "check_pack",
+    "decide",
+    "gather",
+    "get_approval",
+    "get_decision",
+    "get_pack",
+    "grant_waiver",
+    "install_pack",
+    "list_approvals",
+    "list_decisions",
+    "list_packs",
+    "list_waivers",
+    "newest_decision",
+    "reject",
+    "replay",
+    "revoke_waiver",
+]

@@ -1,0 +1,132 @@
+"""Queries of packs and decisions; both are kept as the canonical text that their digests are of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+
+from clearance.policy.model import Conclusion, Decision, Facts
+from clearance.policy.pack import InstalledPack, Pack
+from clearance.policy.tables import decisions, installations, packs
+from clearance.storage.database import Transaction
+from clearance.values import canonical_json, digest_of
+
+T = TypeVar("T")
+
+_PLAIN = ("id", "model", "number", "digest", "environment", "pack", "pack_version", "pack_digest", "facts_digest")
+_MADE = ("approval_id", "made_at", "made_by")
+
+
+def keep_pack(tx: Transaction, pack: Pack) -> str:
+    """Keep a pack's body under its digest, which is returned; the same pack is kept once."""
+    digest = digest_of(pack)
+    if pack_body(tx, digest) is None:
+        tx.lock("policy packs")  # two that use it first at once wait for each other
+    if pack_body(tx, digest) is None:
+        tx.execute(sa.insert(packs), {"digest": digest, "body": canonical_json(pack).decode()})
+    return digest
+
+
+def pack_body(tx: Transaction, digest: str) -> str | None:
+    """Return the canonical text of a pack."""
+    found: str | None = tx.execute(sa.select(packs.c.body).where(packs.c.digest == digest)).scalar()
+    return found
+
+
+def install_pack(tx: Transaction, installed: InstalledPack) -> None:
+    tx.execute(
+        sa.insert(installations),
+        {
+            "name": installed.pack.name,
+            "digest": installed.digest,
+            "installed_at": installed.installed_at,
+            "installed_by": installed.installed_by,
+        },
+    )
+
+
+def installed_packs(tx: Transaction) -> tuple[InstalledPack, ...]:
+    """Return the newest installation of each name, newest first."""
+    query = sa.select(installations, packs.c.body).join(packs).order_by(installations.c.position.desc())
+    found: dict[str, InstalledPack] = {}
+    for row in tx.execute(query):
+        if row.name not in found:
+            found[row.name] = InstalledPack(
+                pack=parse(Pack, row.body),
+                digest=row.digest,
+                installed_at=row.installed_at,
+                installed_by=row.installed_by,
+            )
+    return tuple(found.values())
+
+
+def insert_decision(tx: Transaction, decision: Decision, conclusion: Conclusion) -> None:
+    tx.execute(
+        sa.insert(decisions),
+        {
+            **{name: getattr(decision, name) for name in (*_PLAIN, *_MADE)},
+            "outcome": decision.outcome.value,
+            "facts": canonical_json(decision.facts).decode(),
+            "conclusion": canonical_json(conclusion).decode(),
+            "vsa": canonical_json(decision.vsa).decode(),
+        },
+    )
+
+
+def find_decision(tx: Transaction, decision_id: str) -> Decision | None:
+    row = tx.execute(sa.select(decisions).where(decisions.c.id == decision_id)).first()
+    return None if row is None else _decision(row._mapping)
+
+
+def newest_decision(tx: Transaction, model: str, number: int, environment: str) -> Decision | None:
+    """Return the decision that stands."""
+    query = _filtered(sa.select(decisions), model, number, environment)
+    row = tx.execute(query.order_by(decisions.c.position.desc()).limit(1)).first()
+    return None if row is None else _decision(row._mapping)
+
+
+def list_decisions(
+    tx: Transaction, *, model: str | None, number: int | None, environment: str | None, before: int | None, limit: int
+) -> list[tuple[int, Decision]]:
+    """Return decisions newest first, each with its position."""
+    query = _filtered(sa.select(decisions), model, number, environment)
+    if before is not None:
+        query = query.where(decisions.c.position < before)
+    rows = tx.execute(query.order_by(decisions.c.position.desc()).limit(limit))
+    return [(row.position, _decision(row._mapping)) for row in rows]
+
+
+def stored_decisions(tx: Transaction) -> Iterator[Mapping[Any, Any]]:
+    """Yield every decision as it is stored, oldest first."""
+    for row in tx.execute(sa.select(decisions).order_by(decisions.c.position)):
+        yield row._mapping
+
+
+def parse(kind: type[T], text: str) -> T:
+    """Read a value back from its canonical text."""
+    found: T = _adapter(cast("Hashable", kind)).validate_json(text)
+    return found
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def _filtered(query: sa.Select[Any], model: str | None, number: int | None, environment: str | None) -> sa.Select[Any]:
+    wanted = {"model": model, "number": number, "environment": environment}
+    return query.where(*[decisions.c[name] == found for name, found in wanted.items() if found is not None])
+
+
+def _decision(row: Mapping[Any, Any]) -> Decision:
+    conclusion = parse(Conclusion, row["conclusion"])
+    fields = {name: row[name] for name in (*_PLAIN, *_MADE)} | {
+        name: getattr(conclusion, name) for name in Conclusion.__dataclass_fields__
+    }
+    return Decision(facts=parse(Facts, row["facts"]), vsa=json.loads(row["vsa"]), **fields)
