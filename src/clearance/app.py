@@ -10,12 +10,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
+from clearance.delivery.driver import Driver
+from clearance.delivery.gate import PolicyGate
 from clearance.evidence.keyring import Keyring
 from clearance.policy.engine import Engine
+from clearance.response import service as response
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database
+from clearance.storage.jobs import Jobs
 from clearance.telemetry.ingest import Ingest
 from clearance.telemetry.lake import Lake
 
@@ -72,6 +76,23 @@ class Clearance:
         """Decides by packs of rules, each compiled once."""
         return Engine()
 
+    @cached_property
+    def gate(self) -> PolicyGate:
+        """Decides who may serve."""
+        return PolicyGate(self.policy_engine, self.keyring)
+
+    @cached_property
+    def rollout_driver(self) -> Driver:
+        """Reconciles rollouts with what the lake says of them."""
+        return Driver(self.database, self.lake, self.gate, response.raise_alert)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What a server does beside requests; the loops begin with `start`."""
+        jobs = Jobs(self.settings.jobs_url)
+        jobs.every("rollouts", 1, self.rollout_driver.turn)
+        return jobs
+
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""
         folder = self.settings.home / "scratch"
@@ -82,5 +103,7 @@ class Clearance:
         """Give back what was opened."""
         if "ingest" in self.__dict__:
             self.ingest.close()
+        if "jobs" in self.__dict__:
+            self.jobs.stop()
         if "database" in self.__dict__:
             self.database.close()

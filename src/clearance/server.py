@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ ROOMS = (
     "monitoring",
     "policy",
     "approvals",
+    "delivery",
 )
 """Modules of `clearance.api` whose `router` is served under /api/v1."""
 
@@ -40,8 +42,9 @@ def create(parts: Clearance, *, background: bool = False, console: bool = True) 
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(parts.jobs.start)
         yield
-        parts.close()
+        await asyncio.to_thread(parts.close)
 
     app = FastAPI(
         title="Clearance",

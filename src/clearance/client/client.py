@@ -9,6 +9,8 @@ import httpx
 
 from clearance.client.access import Access
 from clearance.client.audit import Audit
+from clearance.client.delivery import Delivery, Rollouts
+from clearance.client.checks import Checks
 from clearance.client.evidence import Evidence
 from clearance.client.http import Http
 from clearance.client.monitoring import Monitoring
@@ -42,6 +44,9 @@ class Client:
         self.access = Access(self.http)
         self.audit = Audit(self.http)
         self.evidence = Evidence(self.http)
+        self.checks = Checks(self.http)
+        self.delivery = Delivery(self.http)
+        self.rollouts = Rollouts(self.http)
         self.alerts = Alerts(self.http)
         self.incidents = Incidents(self.http)
         self.telemetry = Telemetry(self.http)

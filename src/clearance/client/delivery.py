@@ -1,0 +1,126 @@
+"""Client of delivery: promotions, environments, rollbacks, rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from clearance.client.http import Http
+from clearance.delivery.model import (
+    Analysis,
+    Environment,
+    Move,
+    NewPromotion,
+    NewRollout,
+    Pointer,
+    Promotion,
+    Rollback,
+    RollbackRequest,
+    Rollout,
+    Step,
+    Strategy,
+)
+from clearance.registry.model import Reason
+
+
+class Delivery:
+    """What serves, and how it comes to."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def promote(self, model: str, number: int, environment: str = "production") -> Promotion:
+        """Decide on a version and let it serve if it is allowed; `moved` is False while it waits for approval.
+
+        Raises:
+            Denied: with the rules that failed in `details`.
+        """
+        return self._http.post(
+            "/promotions", Promotion, NewPromotion(model=model, number=number, environment=environment)
+        )
+
+    def environments(self) -> tuple[Environment, ...]:
+        """Return the environments in the order of promotion, with what serves in each."""
+        return self._http.get("/environments", tuple[Environment, ...])
+
+    def pointers(self, model: str) -> Iterator[Pointer]:
+        """Yield what serves for a model, by environment."""
+        return self._http.pages(f"/models/{model}/pointers", Pointer)
+
+    def moves(self, model: str, environment: str = "production") -> Iterator[Move]:
+        """Yield what has served for a model in an environment, newest first."""
+        return self._http.pages(f"/models/{model}/moves", Move, environment=environment)
+
+    def rollback(self, model: str, reason: str, *, environment: str = "production", to: int | None = None) -> Rollback:
+        """Go back to the last good version, or to the one named."""
+        body = RollbackRequest(reason=reason, environment=environment, to=to)
+        return self._http.post(f"/models/{model}/rollback", Rollback, body)
+
+
+class Rollouts:
+    """Candidates on their way to all traffic."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Return the strategies there are."""
+        return self._http.get("/strategies", tuple[Strategy, ...])
+
+    def start(
+        self,
+        model: str,
+        candidate: int,
+        *,
+        environment: str = "production",
+        strategy: str = "canary",
+        steps: Sequence[Step] | None = None,
+        events_from: datetime | None = None,
+    ) -> Rollout:
+        """Give an admitted candidate its first share of traffic.
+
+        Args:
+            model: name of the model.
+            candidate: number of the version.
+            environment: where.
+            strategy: by name.
+            steps: replace the strategy's own.
+            events_from: analyse events from this time on, when a replay stamps them with the past; else from now on.
+        """
+        body = NewRollout(
+            model=model,
+            candidate=candidate,
+            environment=environment,
+            strategy=strategy,
+            steps=None if steps is None else tuple(steps),
+            events_from=events_from,
+        )
+        return self._http.post("/rollouts", Rollout, body)
+
+    def list(self, model: str | None = None, *, active: bool = False) -> Iterator[Rollout]:
+        """Yield rollouts, newest first."""
+        return self._http.pages("/rollouts", Rollout, model=model, active=active)
+
+    def get(self, rollout_id: str) -> Rollout:
+        """Return a rollout with its newest analysis."""
+        return self._http.get(f"/rollouts/{rollout_id}", Rollout)
+
+    def analyses(self, rollout_id: str) -> Iterator[Analysis]:
+        """Yield every look at the arms that saw something new, oldest first."""
+        return self._http.pages(f"/rollouts/{rollout_id}/analyses", Analysis)
+
+    def pause(self, rollout_id: str, reason: str) -> Rollout:
+        """Keep a rollout at its weight."""
+        return self._http.post(f"/rollouts/{rollout_id}/pause", Rollout, Reason(reason=reason))
+
+    def resume(self, rollout_id: str, reason: str) -> Rollout:
+        """Let a paused rollout go on."""
+        return self._http.post(f"/rollouts/{rollout_id}/resume", Rollout, Reason(reason=reason))
+
+    def abort(self, rollout_id: str, reason: str) -> Rollout:
+        """Take the candidate out of traffic."""
+        return self._http.post(f"/rollouts/{rollout_id}/abort", Rollout, Reason(reason=reason))
+
+    def reconcile(self, rollout_id: str) -> Rollout:
+        """Look at the arms now and do what follows; a server does so every second by itself."""
+        return self._http.post(f"/rollouts/{rollout_id}/reconcile", Rollout)
