@@ -19,6 +19,7 @@ ROOMS = (
     "registry",
     "blobs",
     "evidence",
+    "checks",
     "access",
     "audit",
     "response",

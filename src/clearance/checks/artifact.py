@@ -23,7 +23,7 @@ def check(parameters: ArtifactSafetyCheck, files: Iterable[str], dangers: Iterab
         findings.append(Finding(verdict=Verdict.FAILED, sentence="there is no licence file"))
     if not paths:
         findings.append(Finding(verdict=Verdict.NOT_MEASURED, sentence="the artifact has no files"))
-    clean = f"{len(paths)} files: no code that runs on loading, no secrets, no custom operators"
+    clean = f"{len(paths)} file{'s' * (len(paths) != 1)}: no code that runs on loading, no secrets, no custom operators"
     figures = [
         Figure(name="files", value=float(len(paths))),
         *(Figure(name=_NAMES[hazard], value=float(sum(each.hazard is hazard for each in found))) for hazard in Hazard),

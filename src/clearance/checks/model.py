@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from clearance.statistics.intervals import Estimate
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
+
+if TYPE_CHECKING:  # the client knows these values, and has no NumPy
+    from clearance.statistics.intervals import Estimate
 
 
 @value
@@ -61,6 +64,18 @@ class SuiteRun:
     suite: str
     suite_digest: str
     results: tuple[StoredResult, ...]
+
+
+@value
+class SuiteText:
+    """A suite as anyone may read it: the words of its checks, and the YAML that `digest` names."""
+
+    name: str
+    version: int
+    description: str
+    checks: tuple[str, ...]
+    digest: str
+    source: str
 
 
 @request

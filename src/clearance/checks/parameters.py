@@ -30,6 +30,15 @@ PERFORMANCE_FIGURES = (
     "brier",
     "calibration_error",
 )
+FAIRNESS_FIGURES = (
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "predictive_parity_difference",
+    "disparate_impact_ratio",
+)
+"""What thresholds may name: the figures of statistics/performance.py and statistics/fairness.py."""
 
 
 class By(StrEnum):

@@ -10,9 +10,16 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from clearance.checks.parameters import CHECKS, PERFORMANCE_FIGURES, FairnessThreshold, Suite, Threshold
+from clearance.checks.model import SuiteText
+from clearance.checks.parameters import (
+    CHECKS,
+    FAIRNESS_FIGURES,
+    PERFORMANCE_FIGURES,
+    FairnessThreshold,
+    Suite,
+    Threshold,
+)
 from clearance.errors import InvalidInput, NotFound
-from clearance.statistics.fairness import METRICS
 from clearance.values import sha256, value
 
 MAX_CHARACTERS = 200_000
@@ -27,6 +34,17 @@ class SuiteDocument:
     suite: Suite
     source: str
     digest: str
+
+    def text(self) -> SuiteText:
+        """Return what is shown of it."""
+        return SuiteText(
+            name=self.suite.name,
+            version=self.suite.version,
+            description=self.suite.description,
+            checks=tuple(each.check for each in self.suite.checks),
+            digest=self.digest,
+            source=self.source,
+        )
 
 
 def parse(text: str, name: str = "suite.yaml") -> SuiteDocument:
@@ -185,7 +203,7 @@ def _contradictions(suite: Suite) -> Iterator[tuple[Path, str, str]]:
             yield from _threshold_faults(each.thresholds, (*at, "thresholds"), PERFORMANCE_FIGURES)
             yield from _threshold_faults(each.slice_thresholds, (*at, "slice_thresholds"), PERFORMANCE_FIGURES)
         if each.check == "fairness":
-            yield from _threshold_faults(each.thresholds, (*at, "thresholds"), tuple(METRICS))
+            yield from _threshold_faults(each.thresholds, (*at, "thresholds"), FAIRNESS_FIGURES)
             known = {name if isinstance(name, str) else name.name for name in each.attributes}
             for number, names in enumerate(each.intersections):
                 if len(names) < 2 or not set(names) <= known:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("clearance.cli.alerts", "See what is wrong, take it on, say that it is over."),
     "incidents": ("clearance.cli.incidents", "Work on incidents: timeline, notes, resolution."),
     "evidence": ("clearance.cli.evidence", "Sign versions, add statements, see what is known."),
+    "checks": ("clearance.cli.checks", "Run suites over versions; see what they found."),
     "keys": ("clearance.cli.keys", "Say whose signatures count, and for what."),
     "passport": ("clearance.cli.passport", "Export a version's passport, or verify one with nothing but the file."),
     "promote": ("clearance.cli.promote", "Let a version serve, if the policy allows it."),

@@ -1,0 +1,209 @@
+"""The use cases of checks: plan a suite, run it outside of any transaction, store what it found as signed statements."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearance import __version__
+from clearance.access.model import Principal
+from clearance.checks.model import CheckResult, Figure, NewRun, StoredResult, SuiteRun, SuiteText
+from clearance.errors import InvalidInput, NotFound
+from clearance.evidence import predicates
+from clearance.evidence import service as evidence
+from clearance.evidence.keyring import Keyring
+from clearance.evidence.model import StoredStatement
+from clearance.evidence.statement import about
+from clearance.registry import service as registry
+from clearance.registry.model import Dataset, File, Version
+from clearance.statistics.verdicts import Verdict
+from clearance.storage.blobs import BlobStore
+from clearance.storage.database import Transaction
+from clearance.values import plain, timestamp, value
+
+if TYPE_CHECKING:
+    from clearance.checks.parameters import Parameters, Suite
+    from clearance.checks.suites import SuiteDocument
+
+
+@value
+class Plan:
+    """A suite that is to run over a version and its datasets."""
+
+    version: Version
+    document: SuiteDocument
+    datasets: Mapping[str, Dataset]
+
+
+def list_suites() -> tuple[SuiteText, ...]:
+    """Return the suites that come with Clearance, by name."""
+    from clearance.checks import suites
+
+    return tuple(document.text() for document in suites.builtins().values())
+
+
+def get_suite(name: str) -> SuiteText:
+    """Return one suite that comes with Clearance.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    from clearance.checks import suites
+
+    return suites.builtin(name).text()
+
+
+def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
+    """Find everything that a run needs; a role not given is taken from the version's provenance, if it is registered.
+
+    Raises:
+        NotFound: no such version, suite or dataset.
+        InvalidInput: the suite does not parse, or does not know a role that was given.
+    """
+    from clearance.checks import suites
+
+    if bool(new.suite) == bool(new.document):
+        raise InvalidInput(
+            "name a suite or send a document, not both or neither",
+            code="suite_ambiguous",
+            hint="`clearance checks suites` lists those that are there",
+        )
+    document = suites.parse(new.document) if new.document else suites.builtin(new.suite)
+    version = registry.get_version(tx, model, number)
+    known = {role for each in document.suite.checks for role in _roles(each, document.suite)}
+    if unknown := sorted(set(new.datasets) - known):
+        raise InvalidInput(
+            f"the suite {document.suite.name} has no use for the dataset {unknown[0]!r}",
+            code="unknown_role",
+            hint="it reads " + ", ".join(sorted(known)),
+        )
+    datasets = {role: registry.get_dataset(tx, digest) for role, digest in new.datasets.items()}
+    for use in version.provenance.datasets:
+        if use.role in known and use.role not in datasets and (found := _registered(tx, use.digest)):
+            datasets[use.role.value] = found
+    return Plan(version=version, document=document, datasets=datasets)
+
+
+def run_suite(plan: Plan, blobs: BlobStore, scratch: Path) -> tuple[CheckResult, ...]:
+    """Run a suite over verified copies of the version's files and the datasets; takes long, needs no transaction.
+
+    Raises:
+        VerificationFailed: stored bytes are not what they claim to be.
+    """
+    from clearance.checks import runner
+
+    folder = Path(tempfile.mkdtemp(dir=scratch, prefix="checks-"))
+    try:
+        blobs.materialize(plan.version.files, folder / "artifact")
+        files = {
+            role: File(path=f"{index}.data", size=dataset.size, sha256=dataset.digest)
+            for index, (role, dataset) in enumerate(plan.datasets.items())
+        }
+        blobs.materialize(files.values(), folder / "datasets")
+        paths = {role: folder / "datasets" / file.path for role, file in files.items()}
+        subject = runner.Subject(folder / "artifact", plan.version.contract, paths, plan.document.suite)
+        return runner.run(subject)
+    finally:
+        shutil.rmtree(folder)
+
+
+def store_results(
+    tx: Transaction, caller: Principal, keyring: Keyring, plan: Plan, results: Iterable[CheckResult]
+) -> SuiteRun:
+    """Sign each result as a statement about the version and keep it.
+
+    Raises:
+        Conflict: the installation's own key is revoked.
+    """
+    suite = plan.document.suite
+    parameters = {each.check: each for each in suite.checks}
+    stored: list[StoredResult] = []
+    for result in results:
+        version, roles = plan.version, _roles(parameters[result.check], suite)
+        predicate = {
+            **plain(result),
+            "suite": {"name": suite.name, "digest": plan.document.digest, "version": suite.version},
+            "parameters": _said(parameters[result.check], suite),
+            "inputs": {
+                "artifact": version.digest,
+                "datasets": {role: plan.datasets[role].digest for role in roles if role in plan.datasets},
+                "code": f"clearance {__version__}",
+            },
+            "finished_at": timestamp(tx.now),
+        }
+        claim = about(version.model, version.number, version.digest, predicates.CHECK, predicate)
+        stored.append(_result(evidence.sign_and_add(tx, caller, keyring, claim)))
+    return SuiteRun(
+        model=plan.version.model,
+        number=plan.version.number,
+        suite=suite.name,
+        suite_digest=plan.document.digest,
+        results=tuple(stored),
+    )
+
+
+def list_results(tx: Transaction, model: str, number: int) -> tuple[StoredResult, ...]:
+    """Return the newest trusted result of each check of a version, in the order of their names.
+
+    Raises:
+        NotFound: no such version.
+        VerificationFailed: a stored statement was changed.
+    """
+    newest = {
+        statement.predicate["check"]: statement
+        for statement in evidence.statements(tx, model, number, predicates.CHECK)
+    }
+    return tuple(_result(newest[check]) for check in sorted(newest))
+
+
+def _registered(tx: Transaction, digest: str) -> Dataset | None:
+    try:
+        return registry.get_dataset(tx, digest)
+    except NotFound:
+        return None  # the check that needs it says so: not_measured
+
+
+def _roles(parameters: Parameters, suite: Suite) -> tuple[str, ...]:
+    """Return the roles of the datasets that a check reads."""
+    if parameters.check == "artifact_safety":
+        return ()
+    own = parameters.dataset or suite.dataset
+    training = parameters.training if parameters.check == "data" else None
+    return (own,) if training is None else (own, training)
+
+
+def _said(parameters: Parameters, suite: Suite) -> dict[str, Any]:
+    """Return what the suite said to a check, so that the statement can be read without the suite."""
+    return {"label": suite.label, "positive": suite.positive, **plain(parameters)}
+
+
+def _result(statement: StoredStatement) -> StoredResult:
+    found = statement.predicate
+    figures = tuple(
+        Figure(
+            name=each["name"],
+            value=each["value"],
+            low=each.get("low"),
+            high=each.get("high"),
+            slice=each.get("slice"),
+            unit=each.get("unit", ""),
+        )
+        for each in found["figures"]
+    )
+    return StoredResult(
+        statement=statement.id,
+        model=statement.model,
+        number=statement.number,
+        suite=found["suite"]["name"],
+        suite_digest=found["suite"]["digest"],
+        result=CheckResult(
+            check=found["check"], verdict=Verdict(found["verdict"]), reason=found["reason"], figures=figures
+        ),
+        datasets=found["inputs"].get("datasets", {}),
+        finished_at=datetime.fromisoformat(found["finished_at"]),
+        signer=statement.signer_name,
+    )

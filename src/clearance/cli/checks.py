@@ -1,0 +1,152 @@
+"""Commands of checks: run suites over versions, see what they found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clearance.checks.model import Figure, StoredResult, SuiteRun, SuiteText
+from clearance.cli.core import DENIED, Json, connect, read_file, say, show, table
+from clearance.client.client import Client
+from clearance.errors import Conflict, InvalidInput
+from clearance.statistics.verdicts import Verdict
+
+app = typer.Typer(no_args_is_help=True, help="Run suites over versions; see what they found.")
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.NOT_APPLICABLE: "dim"}
+_FINE = {Verdict.PASSED, Verdict.NOT_APPLICABLE}
+
+
+@app.command("run")
+def run(
+    ctx: typer.Context,
+    model: str,
+    number: int,
+    suite: Annotated[
+        str, typer.Option(help="A suite by name (`clearance checks suites`), or a YAML file of your own.")
+    ],
+    data: Annotated[
+        list[str] | None, typer.Option(help="ROLE=DIGEST or ROLE=FILE; repeat for several. A file is registered first.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a suite over a version and keep each result as a signed statement; exit 1 unless every check passed."""
+    client = connect(ctx)
+    datasets = dict(_dataset(client, each) for each in data or ())
+    if suite.endswith((".yaml", ".yml")):
+        text = read_file(Path(suite)).decode(errors="replace")
+        made = client.checks.run(model, number, document=text, datasets=datasets)
+    else:
+        made = client.checks.run(model, number, suite=suite, datasets=datasets)
+    show(made, json, _render_run)
+    if any(each.result.verdict not in _FINE for each in made.results):
+        raise typer.Exit(DENIED)
+
+
+@app.command("suites")
+def suites(ctx: typer.Context, json: Json = False) -> None:
+    """List the suites that come with Clearance."""
+    show(list(connect(ctx).checks.suites()), json, _render_suites)
+
+
+@app.command("suite")
+def suite_text(ctx: typer.Context, name: str, json: Json = False) -> None:
+    """Print a suite's YAML, to read or to begin one's own with."""
+    show(connect(ctx).checks.suite(name), json, lambda found: typer.echo(found.source, nl=False))
+
+
+@app.command("show")
+def results(ctx: typer.Context, model: str, number: int, json: Json = False) -> None:
+    """Show the newest result of each check of a version, with its figures."""
+    empty = (
+        f"Nothing was checked yet. `clearance checks run {model} {number} --suite lending --data holdout=FILE` does."
+    )
+    show(list(connect(ctx).checks.results(model, number)), json, lambda found: _render_results(found, empty))
+
+
+def _dataset(client: Client, given: str) -> tuple[str, str]:
+    """Return (role, digest); a file is uploaded and registered when its bytes are not known yet.
+
+    Raises:
+        InvalidInput: not ROLE=DIGEST or ROLE=FILE, or there is no such file.
+    """
+    role, _, source = given.partition("=")
+    if not role or not source:
+        raise InvalidInput(
+            f"--data {given!r} is not ROLE=DIGEST or ROLE=FILE", code="bad_data", hint="--data holdout=holdout.parquet"
+        )
+    if _DIGEST.fullmatch(source):
+        return role, source
+    path = Path(source)
+    if not path.is_file():
+        raise InvalidInput(
+            f"there is no file {source}", code="file_unreadable", hint="name a file or a digest, sha256:…"
+        )
+    try:
+        return role, client.datasets.register(path, name=path.stem).digest
+    except Conflict as error:
+        if error.code != "dataset_exists" or "digest" not in error.details:
+            raise
+        return role, str(error.details["digest"])  # the same bytes, registered under another name
+
+
+def _render_run(made: SuiteRun) -> None:
+    _render_results(made.results, "")
+    failed = sum(each.result.verdict not in _FINE for each in made.results)
+    name = f"{made.model}/{made.number}"
+    say(
+        f"\n{name} passed the suite {made.suite}"
+        if not failed
+        else f"\n{failed} of {len(made.results)} checks did not pass"
+    )
+
+
+def _render_results(found: Sequence[StoredResult], empty: str) -> None:
+    from rich.markup import escape
+
+    if not found:
+        say(empty)
+    for each in found:
+        result = each.result
+        style = _STYLE.get(result.verdict, "yellow")
+        say(f"[bold]{escape(result.check)}[/]  [{style}]{result.verdict.value}[/]  {escape(result.reason)}")
+    whole = [(each.result.check, figure) for each in found for figure in each.result.figures if _whole(figure)]
+    if whole:
+        table("\nFigures", ("check", "figure", "of", "value", "low", "high"), _rows(whole), empty="")
+
+
+def _whole(figure: Figure) -> bool:
+    """Whether a figure is worth a line: it is of the whole dataset, or has no group of its own."""
+    return figure.slice is None or figure.name.endswith(("_difference", "_ratio"))
+
+
+def _rows(figures: Iterable[tuple[str, Figure]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            check,
+            figure.name,
+            " ".join((figure.slice or {}).values()),
+            _number(figure.value) + (f" {figure.unit}" if figure.unit and figure.value is not None else ""),
+            _number(figure.low),
+            _number(figure.high),
+        )
+        for check, figure in figures
+    ]
+
+
+def _number(found: float | None) -> str:
+    return "" if found is None else f"{found:.4g}"
+
+
+def _render_suites(found: list[SuiteText]) -> None:
+    table(
+        "Suites",
+        ("name", "version", "checks", "what for"),
+        [(each.name, each.version, " ".join(each.checks), each.description) for each in found],
+        empty="No suites.",
+    )

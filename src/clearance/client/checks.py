@@ -1,0 +1,52 @@
+"""Client of checks: suites, runs, and what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+from clearance.checks.model import NewRun, StoredResult, SuiteRun, SuiteText
+from clearance.client.http import Http
+
+
+class Checks:
+    """What produces evidence."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def suites(self) -> Iterator[SuiteText]:
+        """Yield the suites that come with Clearance, by name."""
+        return self._http.pages("/suites", SuiteText)
+
+    def suite(self, name: str) -> SuiteText:
+        """Return one suite that comes with Clearance."""
+        return self._http.get(f"/suites/{quote(name, safe='')}", SuiteText)
+
+    def run(
+        self,
+        model: str,
+        number: int,
+        *,
+        suite: str = "",
+        document: str = "",
+        datasets: Mapping[str, str] | None = None,
+    ) -> SuiteRun:
+        """Run a suite over a version and keep each result as a signed statement.
+
+        Args:
+            model, number: name the version.
+            suite: a suite that comes with Clearance, or
+            document: the YAML text of one's own.
+            datasets: role → digest of a registered dataset; roles left out are taken from the version's provenance.
+        """
+        new = NewRun(suite=suite, document=document, datasets=dict(datasets or {}))
+        return self._http.post(_at(model, number), SuiteRun, new)
+
+    def results(self, model: str, number: int) -> Iterator[StoredResult]:
+        """Yield the newest trusted result of each check of a version."""
+        return self._http.pages(_at(model, number), StoredResult)
+
+
+def _at(model: str, number: int) -> str:
+    return f"/models/{quote(model, safe='')}/versions/{number}/checks"
