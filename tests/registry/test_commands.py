@@ -1,0 +1,131 @@
+"""The commands of models, versions and datasets, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from clearance.cli.main import app
+from clearance.errors import ClearanceError, InvalidInput
+
+
+class Shell:
+    """Runs commands on a home folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["--home", str(self._home), *words], env={"COLUMNS": "100"})
+
+    def text(self, *words: str) -> str:
+        result = self.run(*words)
+        assert result.exception is None, result.output
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.text(*words, "--json"))
+
+    def error(self, *words: str) -> ClearanceError:
+        found = self.run(*words).exception
+        assert isinstance(found, ClearanceError), found
+        return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    for name in ("CLEARANCE_URL", "CLEARANCE_TOKEN", "CLEARANCE_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"model" * 1000)
+    return folder
+
+
+def test_empty_listings_say_what_to_do_next(shell: Shell) -> None:
+    assert "clearance models create" in shell.text("models", "list")
+    assert "clearance datasets register" in shell.text("datasets", "list")
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    assert "clearance versions register car-loan" in shell.text("versions", "list", "car-loan")
+    assert shell.json("versions", "list", "car-loan") == []
+
+
+def test_a_model_is_created_updated_shown_and_retired(shell: Shell) -> None:
+    shell.text("models", "create", "car-loan", "--owner", "alice", "--risk", "full", "--purpose", "Grant [bold] loans")
+    shell.text("models", "update", "car-loan", "--team", "credit")
+    shown = shell.text("models", "show", "car-loan")
+    assert "Grant [bold] loans" in shown
+    assert "credit" in shown
+    assert "full" in shell.text("models", "list")
+    shell.text("models", "retire", "car-loan", "--reason", "replaced")
+    assert shell.json("models", "show", "car-loan")["lifecycle_reason"] == "replaced"
+    assert shell.error("models", "show", "unknown").code == "model_not_found"
+
+
+def test_a_version_goes_in_and_comes_out_with_its_story(shell: Shell, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "loans.csv").write_text("at,amount\n2026-01-01 00:00:00,1\n")
+    (tmp_path / "contract.yaml").write_text("inputs:\n  - {name: amount, datatype: FP32, minimum: 0}\n")
+    (tmp_path / "provenance.yaml").write_text("trainer: alice\nparameters: {depth: 3}\nmetrics: {auc: 0.97}\n")
+    data = shell.json("datasets", "register", str(tmp_path / "loans.csv"), "--name", "loans", "--time-column", "at")
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    made = shell.json(
+        *("versions", "register", "car-loan", str(tree), "--environment"),
+        *("--contract", str(tmp_path / "contract.yaml"), "--provenance", str(tmp_path / "provenance.yaml")),
+        *("--dataset", f"training={data['digest']}", "--dataset", f"test={data['digest']}"),
+    )
+    assert made["contract"]["inputs"][0]["minimum"] == 0
+    assert "numpy" in made["provenance"]["environment"]
+    shown = shell.text("versions", "show", "car-loan", "1")
+    for fact in (made["digest"], data["digest"], "88% complete", "code commit", "depth=3", "auc=0.97", "model.onnx"):
+        assert fact in shown
+    assert "car-loan/1" in shell.text("versions", "list", "car-loan")
+    assert "loans" in shell.text("versions", "lineage", "car-loan", "1")
+    assert data["digest"] in shell.text("datasets", "list")
+    assert "2026-01-01 00:00:00 UTC" in shell.text("datasets", "show", data["digest"])
+    shell.text("versions", "download", "car-loan", "1", str(tmp_path / "out"))
+    assert (tmp_path / "out/model.onnx").read_bytes() == b"model" * 1000
+    shell.text("datasets", "download", data["digest"], str(tmp_path / "copy.csv"))
+    assert (tmp_path / "copy.csv").read_bytes() == (tmp_path / "loans.csv").read_bytes()
+
+
+def test_a_version_is_stopped_by_command(shell: Shell, tree: Path) -> None:
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    shell.text("versions", "register", "car-loan", str(tree))
+    assert "may not be used" in shell.text("versions", "quarantine", "car-loan", "1", "--reason", "odd")
+    assert "(odd)" in shell.text("versions", "show", "car-loan", "1")
+    assert "it may be used" in shell.text("versions", "release", "car-loan", "1", "--reason", "fine")
+    assert "retired" in shell.text("versions", "retire", "car-loan", "1", "--reason", "old")
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ("inputs: [\n  {name: a", r"document.yaml:2:"),
+        ("inputs:\n  - {name: a, datatype: FP99}\n", "inputs.0.datatype"),
+        ("inputs:\n  - {name: a, datatype: FP32, colour: red}\n", "inputs.0.colour"),
+        ("- 1", "document"),
+        ("\x00", "document.yaml is not text"),
+    ],
+)
+def test_a_wrong_document_is_refused_with_the_place(
+    shell: Shell, tree: Path, tmp_path: Path, document: str, says: str
+) -> None:
+    (tmp_path / "document.yaml").write_text(document)
+    error = shell.error("versions", "register", "car-loan", str(tree), "--contract", str(tmp_path / "document.yaml"))
+    assert isinstance(error, InvalidInput)
+    assert says in error.message
+
+
+def test_a_dataset_use_is_role_and_digest(shell: Shell, tree: Path) -> None:
+    for text in ("training", "eating=sha256:1", "test="):
+        assert shell.error("versions", "register", "m", str(tree), "--dataset", text).code == "bad_dataset_use"
+    assert shell.error("versions", "register", "m", str(tree), "--code", "/").code == "no_repository"
