@@ -63,7 +63,7 @@ def read(path: Path, digest: str, config: MonitorConfig, features: tuple[str, ..
     special = {config.score_column, config.prediction_column, config.label_column} - {None}
     table = _table(path, sorted({*features, *(name for name in special if name)}))
     found = {name: _plain(table[name]) for name in table.column_names}
-    score = columns.floats(found[config.score_column]) if config.score_column else np.full(table.num_rows, np.nan)
+    score = _floats(found, config.score_column) if config.score_column else np.full(table.num_rows, np.nan)
     layout = Layout(
         numeric={name: _bins(name, found[name]) for name in features if _is_number(found[name].type)},
         categorical={name: _known(name, found[name]) for name in features if not _is_number(found[name].type)},
@@ -127,8 +127,21 @@ def _score_bins(score: Floats) -> Bins:
     return anchored(finite)
 
 
+def _floats(found: Mapping[str, Any], name: str) -> Floats:
+    kind = found[name].type
+    if not (_is_number(kind) or pa.types.is_boolean(kind)):
+        raise InvalidInput(
+            f"the baseline's column {name!r} is of type {kind}, not numbers",
+            code="column_useless",
+            hint="scores, predictions and labels are numbers; a class is its index",
+        )
+    return columns.floats(found[name])
+
+
 def _classes(found: Mapping[str, Any], name: str | None, positive: float, rows: int) -> Any:
-    return columns.classes(found[name], positive) if name else np.full(rows, -1, np.int8)
+    if not name:
+        return np.full(rows, -1, np.int8)
+    return columns.classes(_floats(found, name), positive)
 
 
 def _useless(name: str, why: str) -> InvalidInput:

@@ -76,9 +76,8 @@ def codes(column: Any, known: tuple[str, ...]) -> Counts:
     return np.where(np.asarray(texts.is_null()), -1, np.asarray(found)).astype(np.int64)
 
 
-def classes(column: Any, positive: float) -> NDArray[np.int8]:
-    """Return 1 where a column of numbers is the positive class, 0 where it is another, -1 where it is null."""
-    values = floats(column)
+def classes(values: Floats, positive: float) -> NDArray[np.int8]:
+    """Return 1 where a number is the positive class, 0 where it is another, -1 where it is NaN."""
     return np.where(np.isnan(values), -1, values == positive).astype(np.int8)
 
 
@@ -95,8 +94,8 @@ def batches(events: Any, layout: Layout, positive: float) -> dict[int, Batch]:
         versions=np.asarray(answered["version"].to_numpy()),
         features=features,
         score=floats(answered["score"]),
-        predicted=classes(answered["prediction"], positive),
-        label=classes(answered["label"], positive),
+        predicted=classes(floats(answered["prediction"]), positive),
+        label=classes(floats(answered["label"]), positive),
     )
     requests = shown.filter(compute.equal(shown["row"], 0))
     asked = np.asarray(requests["version"].to_numpy())
