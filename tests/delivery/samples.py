@@ -89,7 +89,7 @@ def make_analysis(requests: int = 1000, errors: int = 0, metrics: Sequence[Metri
         stable_requests=requests * 9,
         stable_errors=0,
         metrics=tuple(metrics),
-        table_version=7,
+        table_versions={"events": 7, "labels": 1},
         window_start=START,
         code="clearance test",
     )

@@ -33,7 +33,9 @@ FIGURES = ArmFigures(
 
 
 def look(candidate: ArmFigures, stable: ArmFigures = FIGURES, rollout: Rollout | None = None) -> Analysis:
-    return analyse(rollout or make_rollout(), candidate, stable, at=START, table_version=3, code="test")
+    return analyse(
+        rollout or make_rollout(), candidate, stable, at=START, table_versions={"events": 3, "labels": 1}, code="test"
+    )
 
 
 def result(analysis: Analysis, name: MetricName) -> MetricResult:

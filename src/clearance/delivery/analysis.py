@@ -8,7 +8,7 @@ the rollout; traffic that changes while weights change is read as stable-against
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from math import isinf
 
@@ -24,7 +24,13 @@ _P95 = 0.95
 
 
 def analyse(
-    rollout: Rollout, candidate: ArmFigures, stable: ArmFigures, *, at: datetime, table_version: int, code: str
+    rollout: Rollout,
+    candidate: ArmFigures,
+    stable: ArmFigures,
+    *,
+    at: datetime,
+    table_versions: Mapping[str, int],
+    code: str,
 ) -> Analysis:
     """Return what the arms say, metric by metric in the strategy's order.
 
@@ -33,7 +39,7 @@ def analyse(
         candidate: figures of the candidate's events.
         stable: figures of the stable version's events beside it.
         at: time of the look.
-        table_version: version of the events table that the figures were read from.
+        table_versions: versions of the tables that the figures were read from.
         code: which program computes (`clearance 0.1.0`).
     """
     tested = sum(metric.name in SEQUENTIAL for metric in rollout.strategy.metrics)
@@ -47,7 +53,7 @@ def analyse(
         metrics=tuple(
             _MEASURES[metric.name](rollout, metric, candidate, stable, alpha) for metric in rollout.strategy.metrics
         ),
-        table_version=table_version,
+        table_versions=dict(table_versions),
         window_start=rollout.events_from,
         code=code,
     )

@@ -7,8 +7,8 @@ import time
 
 from clearance.access.model import SYSTEM, Principal
 from clearance.delivery import rollouts, store
-from clearance.delivery.model import ACTIVE, Observation, Rollout
-from clearance.delivery.observe import observe
+from clearance.delivery.model import ACTIVE, Rollout
+from clearance.delivery.observe import Observer
 from clearance.delivery.ports import Events, Gate, RaiseAlarm
 from clearance.errors import ClearanceError
 from clearance.storage.database import Database
@@ -29,7 +29,7 @@ class Driver:
 
     def __init__(self, database: Database, lake: Events, gate: Gate, raise_alarm: RaiseAlarm) -> None:
         self._database = database
-        self._lake = lake
+        self._observer = Observer(lake)
         self._gate = gate
         self._raise_alarm = raise_alarm
         self._next_look: dict[str, float] = {}
@@ -58,8 +58,12 @@ class Driver:
         if rollout.state not in ACTIVE:
             return rollout
         begun = time.monotonic()
-        observation: Observation = observe(self._lake, rollout, now)
+        observation = self._observer.observe(rollout, now)
         ended = time.monotonic()
         self._next_look[rollout_id] = ended + _REST * (ended - begun)
         with self._database.write() as tx:
-            return rollouts.reconcile(tx, caller, self._gate, self._raise_alarm, rollout_id, observation)
+            changed = rollouts.reconcile(tx, caller, self._gate, self._raise_alarm, rollout_id, observation)
+        if changed.state not in ACTIVE:
+            self._observer.forget(rollout_id)
+            self._next_look.pop(rollout_id, None)
+        return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -104,7 +105,7 @@ class MetricResult:
 
 @value
 class Analysis:
-    """One look at both arms. `table_version` and `window_start` say on which events, `code` by which program."""
+    """One look at both arms. `table_versions` and `window_start` say on which events, `code` by which program."""
 
     at: datetime
     candidate_requests: int
@@ -112,7 +113,7 @@ class Analysis:
     stable_requests: int
     stable_errors: int
     metrics: tuple[MetricResult, ...]
-    table_version: int
+    table_versions: Mapping[str, int]
     window_start: datetime
     code: str
 

@@ -183,8 +183,8 @@ def _locked(tx: Transaction, rollout_id: str) -> Rollout:
 
 
 def _is_news(before: Analysis | None, now: Analysis, action: Action) -> bool:
-    """Whether a look is worth keeping: the table moved on, or something followed from it."""
-    return before is None or action is not Action.STAY or before.table_version != now.table_version
+    """Whether a look is worth keeping: the tables moved on, or something followed from it."""
+    return before is None or action is not Action.STAY or before.table_versions != now.table_versions
 
 
 def _refusal(tx: Transaction, gate: Gate, rollout: Rollout) -> str:

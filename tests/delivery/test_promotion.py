@@ -1,0 +1,181 @@
+"""Promotion and rollback over the real policy, on both databases."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from clearance.app import Clearance
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.delivery import service
+from clearance.delivery.model import MoveKind, NewPromotion, Pointer, Rollback, RollbackRequest
+from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
+from clearance.policy import service as policy
+from clearance.policy.model import Outcome
+from clearance.registry import service as registry
+from clearance.registry.contract import Datatype, Field
+from tests.delivery.conftest import ADA, add_version, prepare, promote
+
+
+def roll_back(parts: Clearance, to: int | None = None, reason: str = "it is wrong") -> Rollback:
+    with parts.database.write() as tx:
+        return service.rollback(tx, ADA, parts.gate, "car-loan", RollbackRequest(reason=reason, to=to))
+
+
+def serving(parts: Clearance) -> Pointer:
+    with parts.database.read() as tx:
+        (found,) = service.serving(tx)
+    return found
+
+
+def stop(parts: Clearance, number: int) -> None:
+    with parts.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", number, "found unsafe")
+
+
+def test_an_allowed_version_serves_by_the_decision_of_the_same_transaction(loan: Clearance) -> None:
+    found = promote(loan, 2)
+    assert found.moved
+    assert found.pointer == serving(loan)
+    assert (serving(loan).stable, serving(loan).previous) == (2, 1)
+    assert serving(loan).decision_id == found.decision.id
+    with loan.database.read() as tx:
+        newest = log.entries(tx, event=Event.POINTER_MOVED).items[0]
+        moves = service.history(tx, "car-loan").items
+    assert newest.subject == "model/car-loan/2"
+    assert newest.data["decision"] == found.decision.id
+    assert [(move.from_number, move.to_number, move.kind) for move in moves] == [
+        (1, 2, MoveKind.PROMOTION),
+        (None, 1, MoveKind.PROMOTION),
+    ]
+
+
+def test_a_denied_version_moves_nothing_and_its_decision_is_kept(loan: Clearance) -> None:
+    stop(loan, 2)
+    found = promote(loan, 2)
+    assert found.decision.outcome is Outcome.DENIED
+    assert not found.moved
+    assert serving(loan).stable == 1
+    with loan.database.read() as tx:
+        assert policy.get_decision(tx, found.decision.id).outcome is Outcome.DENIED
+
+
+def test_promoting_what_serves_already_is_refused(loan: Clearance) -> None:
+    with pytest.raises(Conflict, match="serves in production already"):
+        promote(loan, 1)
+
+
+def test_an_unknown_environment_is_refused_with_those_there_are(loan: Clearance) -> None:
+    with (
+        pytest.raises(InvalidInput, match="moon") as caught,
+        loan.database.write() as tx,
+    ):
+        service.promote(tx, ADA, loan.gate, NewPromotion(model="car-loan", number=2, environment="moon"))
+    assert "staging" in caught.value.hint
+
+
+def test_environments_are_told_in_order_with_what_serves(loan: Clearance) -> None:
+    with loan.database.read() as tx:
+        found = service.environments(tx)
+    assert [each.name for each in found] == ["development", "staging", "production"]
+    assert [pointer.stable for pointer in found[2].pointers] == [1]
+
+
+def test_a_rollback_goes_to_the_version_before_within_milliseconds(loan: Clearance) -> None:
+    promote(loan, 2)
+    begun = time.perf_counter()
+    found = roll_back(loan)
+    assert time.perf_counter() - begun < 1
+    assert (found.from_number, found.to_number) == (2, 1)
+    assert serving(loan).stable == 1
+
+
+def test_a_second_rollback_never_returns_to_the_version_that_was_bad(loan: Clearance) -> None:
+    promote(loan, 2)
+    promote(loan, 3)
+    assert roll_back(loan).to_number == 2
+    assert roll_back(loan).to_number == 1
+    with pytest.raises(Conflict, match="no other version"):
+        roll_back(loan)
+
+
+def test_a_version_promoted_again_after_its_rollback_is_good_again(loan: Clearance) -> None:
+    promote(loan, 2)
+    roll_back(loan)
+    promote(loan, 2)
+    promote(loan, 3)
+    assert roll_back(loan).to_number == 2
+
+
+def test_a_rollback_passes_over_what_may_not_serve_and_says_why(loan: Clearance) -> None:
+    promote(loan, 2)
+    promote(loan, 3)
+    stop(loan, 2)
+    found = roll_back(loan)
+    assert found.to_number == 1
+    assert found.passed_over == ("car-loan/2: it is quarantined",)
+
+
+def test_a_rollback_passes_over_a_version_whose_inputs_are_not_those_of_today(loan: Clearance) -> None:
+    add_version(loan, 4, inputs=(Field(name="salary", datatype=Datatype.FP32),))
+    promote(loan, 4)
+    with pytest.raises(Conflict, match="income, salary") as caught:
+        roll_back(loan)
+    assert caught.value.code == "no_good_version"
+    assert serving(loan).stable == 4
+
+
+def test_a_rollback_to_a_named_version_is_checked_all_the_same(loan: Clearance) -> None:
+    promote(loan, 2)
+    promote(loan, 3)
+    assert roll_back(loan, to=1).to_number == 1
+    with pytest.raises(Conflict, match="serves already"):
+        roll_back(loan, to=1)
+    stop(loan, 2)
+    with pytest.raises(Conflict, match="quarantined"):
+        roll_back(loan, to=2)
+    with pytest.raises(NotFound):
+        roll_back(loan, to=99)
+
+
+def test_a_rollback_needs_a_reason_and_something_that_serves(loan: Clearance) -> None:
+    with pytest.raises(InvalidInput, match="reason is empty"):
+        roll_back(loan, reason="  ")
+    with pytest.raises(NotFound, match="nothing serves"), loan.database.write() as tx:
+        service.rollback(tx, ADA, loan.gate, "car-loan", RollbackRequest(reason="why not", environment="staging"))
+
+
+def test_promotions_at_once_make_one_history_without_a_lost_update(parts: Clearance) -> None:
+    prepare(parts, versions=6)
+    together = threading.Barrier(6)
+
+    def run(number: int) -> bool:
+        together.wait()
+        return promote(parts, number).moved
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(run, range(1, 7)))
+    with parts.database.read() as tx:
+        moves = service.history(tx, "car-loan").items[::-1]
+    assert sorted(move.to_number for move in moves) == [1, 2, 3, 4, 5, 6]
+    assert [move.from_number for move in moves] == [None, *(move.to_number for move in moves[:-1])]
+    assert serving(parts).stable == moves[-1].to_number
+
+
+def test_the_same_promotion_at_once_moves_once(loan: Clearance) -> None:
+    together = threading.Barrier(4)
+
+    def run(_index: int) -> str:
+        together.wait()
+        try:
+            return str(promote(loan, 2).moved)
+        except ClearanceError as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = sorted(pool.map(run, range(4)))
+    assert outcomes == ["True", "already_serving", "already_serving", "already_serving"]
