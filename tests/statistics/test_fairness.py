@@ -96,6 +96,41 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert disparity(HAND, metric, seed=5).estimate.low != disparity(HAND, metric, seed=6).estimate.low
 
 
+@pytest.mark.parametrize("shares", [(0.3, 0.3), (0.3, 0.3, 0.3, 0.3), (0.2, 0.3, 0.3, 0.35), (0.02, 0.04)])
+@pytest.mark.parametrize("metric", ["demographic_parity_difference", "demographic_parity_ratio"])
+def test_the_interval_covers_the_truth_at_least_as_often_as_it_says(metric: str, shares: tuple[float, ...]) -> None:
+    truth = max(shares) - min(shares) if metric.endswith("difference") else min(shares) / max(shares)
+    random = np.random.default_rng(11)
+    covered = 0
+    for seed in range(200):
+        selected = np.array([random.binomial(300, share) for share in shares])
+        cells = np.stack([np.stack([300 - selected, selected], axis=1), np.zeros((len(shares), 2))], axis=1)
+        counts = Counts(tuple("abcd"[: len(shares)]), cells.astype(np.int64))
+        found = disparity(counts, metric, draws=2000, seed=seed).estimate
+        if found.figure is None:
+            continue
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low - 1e-9 <= truth <= found.high + 1e-9
+    assert covered / 200 >= 0.92
+
+
+def test_groups_that_are_exactly_alike_still_have_an_interval_of_some_width() -> None:
+    counts = Counts(("a", "b"), np.array([[[80, 20], [0, 0]], [[160, 40], [0, 0]]]))
+    found = disparity(counts, "demographic_parity_difference").estimate
+    assert (found.figure, found.low) == (0, 0)
+    assert found.high is not None
+    assert 0.05 < found.high < 0.15
+
+
+def test_a_group_that_is_never_selected_has_a_ratio_of_zero_with_an_upper_end_above_it() -> None:
+    counts = Counts(("a", "b"), np.array([[[100, 0], [0, 0]], [[60, 40], [0, 0]]]))
+    found = disparity(counts, "disparate_impact_ratio").estimate
+    assert found.figure == 0
+    assert found.high is not None
+    assert 0.01 < found.high < 0.2
+
+
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=60)
 
 

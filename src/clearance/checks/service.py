@@ -120,7 +120,7 @@ def store_results(
         Conflict: the installation's own key is revoked.
     """
     suite = plan.document.suite
-    parameters = {each.check: each for each in suite.checks}
+    parameters: dict[str, Parameters] = {each.check: each for each in suite.checks}
     stored: list[StoredResult] = []
     for result in results:
         version, roles = plan.version, _roles(parameters[result.check], suite)

@@ -160,24 +160,30 @@ def disparity(
 def _estimate(
     cells: NDArray[np.int64], metric: Metric, reference: int | None, *, draws: int, seed: int, confidence: float
 ) -> Estimate:
-    """Return the widest disparity of any two groups, with an interval that holds for all pairs at once (Bonferroni).
+    """Return the widest disparity of any two groups, with an interval that allows for having searched for the widest.
 
     Each rate is drawn from its Jeffreys posterior, Beta(hits + 1/2, misses + 1/2), which needs nothing but the counts,
     and unlike resampled tables does not collapse where a rate is 0 or 1 or where all groups are alike.
 
-    Sources: Brown, Cai, DasGupta (2001), Statistical Science 16, 101; Agresti, Bini, Bertaccini, Ryu (2008), Biometrics
-    64, 1270, for simultaneous intervals of pairs.
+    The end that says "no worse than" is the worst of the pairs' ends: whichever pair is truly the widest, it alone must
+    be wrong for the end to be wrong. The end that says "at least as bad as" is wrong as soon as one pair is, so its tail
+    is shared by all pairs (Bonferroni).
+
+    Sources: Brown, Cai, DasGupta (2001), Statistical Science 16, 101; Berger (1982), Technometrics 24, 295.
     """
     random = np.random.default_rng(seed)
     groups = len(cells)
     compared = groups - 1 if reference is not None else groups * (groups - 1) // 2
-    tail = (1 - confidence) / 2 / (compared * len(metric.rates))
-    combine, pick = (_differences, np.nanmax) if metric.kind == "difference" else (_ratios, np.nanmin)
+    tail = (1 - confidence) / 2
+    shared = tail / (compared * len(metric.rates))
+    is_difference = metric.kind == "difference"
+    combine, pick = (_differences, np.nanmax) if is_difference else (_ratios, np.nanmin)
+    levels = [shared, 1 - tail] if is_difference else [tail, 1 - shared]
     found: list[tuple[float, float, float]] = []
     for rate in metric.rates:
         hits, whole = _of(cells, rate.hits), _of(cells, rate.of)
         drawn = random.beta(hits + 0.5, whole - hits + 0.5, size=(draws, groups))
-        low, high = np.quantile(combine(drawn, reference), [tail, 1 - tail], axis=0)
+        low, high = np.quantile(combine(drawn, reference), levels, axis=0)
         point = combine((hits / whole)[np.newaxis], reference)[0]
         if np.isnan(point).all():
             return undefined(f"the {rate.name.replace('_', ' ')} of a group that is compared with is zero")
