@@ -76,6 +76,15 @@ def test_the_rule_looks_at_every_attribute_and_tells_only_of_those_that_fail() -
     assert "race" not in told.message
 
 
+def test_crossed_attributes_warn_and_do_not_block() -> None:
+    crossed = {
+        "fairness.disparate_impact_ratio.sex & race": figure(0.3, 0.1, 0.5, attribute="sex & race", group="a & b")
+    }
+    conclusion = ENGINE.decide(FULL, with_fairness(good_facts("full"), {**FAIR, **crossed}))
+    assert conclusion.outcome is Outcome.PENDING
+    assert outcome_of(conclusion, "fairness-intersections").verdict is Verdict.FAILED
+
+
 def test_a_fairness_check_without_its_figures_is_denied_as_not_measured() -> None:
     for figures in ({}, {"fairness.disparate_impact_ratio.sex": figure(None, attribute="sex")}):
         conclusion = ENGINE.decide(STANDARD, with_fairness(good_facts(), figures))

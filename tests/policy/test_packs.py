@@ -107,5 +107,5 @@ def test_the_builtin_packs_cover_every_risk_tier_once() -> None:
 def test_the_full_pack_blocks_wherever_the_standard_one_does() -> None:
     standard, full = ({rule.id: rule.severity for rule in packs.builtin()[name].rules} for name in ("standard", "full"))
     assert standard.keys() == full.keys()
-    assert all(full[name] is Severity.BLOCK for name in full)
+    assert {name for name in full if full[name] is Severity.WARN} == {"fairness-intersections"}
     assert packs.builtin()["full"].approvals.count == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from clearance.evidence.model import ArtifactSignature, StoredStatement
@@ -126,14 +126,14 @@ def _newest(statements: Iterable[StoredStatement]) -> dict[str, StoredStatement]
     return newest
 
 
-def _order(statement: StoredStatement) -> tuple[datetime, datetime, str]:
-    """A result is as new as it says, but never newer than its arrival: an old pass sent again does not hide a failure."""
-    finished = _finished(statement)
-    return (
-        finished or statement.added_at.min.replace(tzinfo=statement.added_at.tzinfo),
-        statement.added_at,
-        statement.id,
-    )
+def _order(statement: StoredStatement) -> tuple[datetime, datetime, bool, str]:
+    """A result is as new as it says, but never newer than its arrival: an old pass sent again does not hide a failure.
+
+    Of two of the same instant the one that did not pass counts; without a time, a result is older than any other.
+    """
+    finished = _finished(statement) or datetime.min.replace(tzinfo=UTC)
+    passed = statement.predicate.get("verdict") == Verdict.PASSED
+    return finished, statement.added_at, not passed, statement.id
 
 
 def _finished(statement: StoredStatement) -> datetime | None:
