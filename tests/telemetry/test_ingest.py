@@ -296,10 +296,11 @@ def test_a_commit_torn_by_a_power_cut_is_set_aside_and_the_rest_reads(lake: Lake
 
 
 def test_every_thread_ends_with_the_installation(sqlite_parts: Clearance) -> None:
-    def threads() -> set[str]:
-        return {thread.name for thread in threading.enumerate() if thread.name.startswith(("commit-", "compact-"))}
+    def threads() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name.startswith(("commit-", "compact-"))} - before
 
+    before = set(threading.enumerate())
     sqlite_parts.ingest.submit([event(1)])
-    assert threads() == {"commit-events"}
+    assert [thread.name for thread in threads()] == ["commit-events"]
     sqlite_parts.close()
     assert threads() == set()

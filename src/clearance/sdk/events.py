@@ -103,6 +103,8 @@ def model_fault(found: Any) -> str | None:
 
 def number_fault(found: Any) -> str | None:
     """Say what keeps this from being a finite number, or None; true and false count as 1 and 0."""
+    if type(found) is float and math.isfinite(found):
+        return None
     if not isinstance(found, float | int):
         return f"is {_shown(found)}, not a number (send a class by its index)"
     if isinstance(found, int):
@@ -142,7 +144,7 @@ def _features_fault(found: Any) -> str | None:
     if len(found) > MAX_FEATURES:
         return f"has {len(found)} entries, allowed are {MAX_FEATURES}"
     for name, item in found.items():
-        if not isinstance(name, str) or not _encodable(name):
+        if not isinstance(name, str) or not (name.isascii() or _encodable(name)):
             return f"has the key {_shown(name)}, which is not a text"
         if message := _feature_fault(item):
             return f"{name}: {message}"
@@ -150,7 +152,8 @@ def _features_fault(found: Any) -> str | None:
 
 
 def _feature_fault(item: Any) -> str | None:
-    if item is None:
+    kind = type(item)
+    if item is None or kind is bool or (kind is float and math.isfinite(item)):
         return None
     if isinstance(item, str):
         return None if item.isascii() or _encodable(item) else "holds half a character (a lone surrogate)"

@@ -25,6 +25,7 @@ _CONFIGURATION = {
 }
 _TAIL = 32  # commits that a process which died may have left unsynced; synced again when a writer opens the table
 _ATTEMPTS = 8
+_BAD_IN_PATHS = frozenset("[]%*?")  # delta-rs takes the path for a URL, DuckDB for a pattern
 
 
 class Delta:
@@ -88,8 +89,10 @@ class Delta:
 
         if version is None:
             with self._reading:
-                return pa.table(self._newest().get_add_actions(flatten=True))
-        return pa.table(self._at(version).get_add_actions(flatten=True))
+                actions = self._newest().get_add_actions(flatten=True)
+        else:
+            actions = self._at(version).get_add_actions(flatten=True)
+        return pa.RecordBatchReader.from_stream(actions).read_all()  # unlike pa.table, does not import pandas
 
     def compact(self, target_bytes: int) -> int:
         """Merge files smaller than the target, per partition; appends go on meanwhile. Returns the newest version."""
@@ -141,6 +144,12 @@ class Delta:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
+        if bad := sorted(_BAD_IN_PATHS & set(str(self.folder))):
+            raise Unavailable(
+                f"telemetry can't be kept in {self.folder}: a path with {' '.join(bad)} can't be read back",
+                code="lake_path",
+                hint="choose a home without these characters (CLEARANCE_HOME or --home)",
+            )
         try:
             if torn := set_torn_tail_aside(self.folder):
                 logger.warning("%s: set aside commits that were never acknowledged: %s", self.folder, ", ".join(torn))

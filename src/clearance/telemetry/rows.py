@@ -17,6 +17,8 @@ from clearance.telemetry.model import MAX_EVENTS, MAX_LABELS
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 
 def event_rows(events: Sequence[Mapping[str, Any]], received_at: datetime) -> pa.Table:
     """Return the rows of `schema.EVENTS` for a batch, in its order.
@@ -179,4 +181,4 @@ def _numbers(found: Sequence[Any]) -> list[float | None]:
 def _features_text(features: Mapping[str, Any] | None) -> str | None:
     if features is None:
         return None
-    return json.dumps(features, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(features)
