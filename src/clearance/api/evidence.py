@@ -11,7 +11,8 @@ from clearance.api.core import App, needs
 from clearance.evidence import service
 from clearance.evidence.dsse import Envelope
 from clearance.evidence.model import ArtifactSignature, NewKey, NewSignature, StoredStatement, TrustedKey
-from clearance.values import Page
+from clearance.policy import service as policy
+from clearance.values import Page, plain
 
 router = APIRouter(tags=["evidence"])
 Reader = Annotated[Principal, needs(Permission.READ)]
@@ -59,10 +60,17 @@ def list_statements(
 
 
 @router.get("/models/{model}/versions/{number}/passport")
-def passport(model: str, number: int, app: App, caller: Reader) -> dict[str, Any]:
+def passport(
+    model: str,
+    number: int,
+    app: App,
+    caller: Reader,
+    environment: Annotated[str, Query(description="which decision to take along")] = "production",
+) -> dict[str, Any]:
     """Everything known about a version in one file that proves itself; the export is itself recorded in the log."""
     with app.database.write() as tx:
-        body = service.seal_passport(tx, caller, model, number, None)
+        decision = policy.newest_decision(tx, model, number, environment)
+        body = service.seal_passport(tx, caller, model, number, plain(decision))
     with app.database.read() as tx:
         return service.prove_passport(tx, body, app.log_verifier)
 

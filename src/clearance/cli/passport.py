@@ -25,10 +25,11 @@ def export(
     model: str,
     number: int,
     file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    environment: Annotated[str, typer.Option(help="Which decision to take along.")] = "production",
     json: Json = False,
 ) -> None:
     """Write everything known about a version into one file that proves itself."""
-    write(file, connect(ctx).evidence.passport(model, number))
+    write(file, connect(ctx).evidence.passport(model, number, environment))
     report = verify(file.read_bytes())
     show(report, json, lambda found: say(f"{file}: {found.model}/{found.number}, {len(found.checks)} parts."))
     if not report.ok:

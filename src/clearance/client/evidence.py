@@ -38,9 +38,12 @@ class Evidence:
         """Yield the statements about a version, oldest first; those whose `revoked_at` is set count for nothing."""
         return self._http.pages(f"{_at(model, number)}/statements", StoredStatement, predicate_type=predicate_type)
 
-    def passport(self, model: str, number: int) -> dict[str, Any]:
-        """Return a version's passport; `clearance.evidence.passport_check.verify` checks it with no server."""
-        return self._http.get(f"{_at(model, number)}/passport", dict[str, Any])
+    def passport(self, model: str, number: int, environment: str = "production") -> dict[str, Any]:
+        """Return a version's passport with the newest decision on an environment.
+
+        `clearance.evidence.passport_check.verify` checks it with no server.
+        """
+        return self._http.get(f"{_at(model, number)}/passport", dict[str, Any], environment=environment)
 
     def trusted(self) -> Iterator[TrustedKey]:
         """Yield every key whose signatures count or counted, oldest first."""

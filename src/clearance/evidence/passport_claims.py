@@ -160,7 +160,16 @@ def _decision(context: Context) -> str:
     _same("what was decided on", decision["digest"], version["digest"])
     _same("the version decided on", (decision["model"], decision["number"]), (version["model"], version["number"]))
     _same("the digest of the facts", decision["facts_digest"], digest_of(decision["facts"]))
-    entry = context.entry(Event.DECISION_MADE, context.subject, decision=decision["id"], outcome=decision["outcome"])
+    entry = context.entry(
+        Event.DECISION_MADE,
+        context.subject,
+        decision=decision["id"],
+        outcome=decision["outcome"],
+        environment=decision["environment"],
+        facts=decision["facts_digest"],
+        pack=decision["pack_digest"],
+    )
+    _same("made_at", decision["made_at"], timestamp(entry.at))
     _same("made_by", decision["made_by"], entry.actor)
     return f"leaf {entry.index}: {decision['outcome']} for {decision['environment']} by {entry.actor}"
 
@@ -177,6 +186,7 @@ def _summary(context: Context) -> str:
     found, passed = claim.predicate, decision["outcome"] == "allowed"
     _same("the result", found["verificationResult"], "PASSED" if passed else "FAILED")
     _same("the levels", found["verifiedLevels"], [level_of(decision["environment"])] if passed else ["FAILED"])
+    _same("timeVerified", found["timeVerified"], decision["made_at"])
     _same("the resource", found["resourceUri"], predicates.resource_uri(decision["model"], decision["number"]))
     _same("the policy", f"sha256:{found['policy']['digest']['sha256']}", decision["pack_digest"])
     inputs = {f"sha256:{each['digest']['sha256']}" for each in found.get("inputAttestations", [])}
