@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -44,7 +45,7 @@ def of_events(features: Any, layout: Layout) -> Features:
             {name: np.full(len(features), np.nan) for name in layout.numeric},
             {name: np.full(len(features), -1, np.int64) for name in layout.categorical},
         )
-    with duckdb.connect() as engine:
+    with _engine().cursor() as engine:  # of one database, for opening one costs more than the question
         engine.register("events", pa.table({"features": features}))
         found = engine.sql(
             "select json_transform(features, $wanted) as found from events", params={"wanted": json.dumps(wanted)}
@@ -127,6 +128,11 @@ class _Rows:
             latency_ms=latency_ms,
             statuses=dict(zip(STATUSES, ended, strict=True)),
         )
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 def _truths(texts: Any) -> Any:

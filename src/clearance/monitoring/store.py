@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from clearance.monitoring.model import Figure, Monitor, Window, WindowFigures, WindowSummary
 from clearance.storage.database import Transaction, UtcDateTime, metadata
-from clearance.values import plain
+
+T = TypeVar("T")
 
 monitors = sa.Table(
     "monitoring_monitors",
@@ -61,13 +62,13 @@ def find_monitor(tx: Transaction, model: str, environment: str) -> Monitor | Non
     """Return a monitor, None when nothing watches the model there."""
     named = (monitors.c.model == model) & (monitors.c.environment == environment)
     body = tx.execute(sa.select(monitors.c.body).where(named)).scalar()
-    return None if body is None else _monitors().validate_json(body)
+    return None if body is None else _read(Monitor, body)
 
 
 def list_monitors(tx: Transaction) -> tuple[Monitor, ...]:
     """Return all monitors, by model and environment."""
     rows = tx.execute(sa.select(monitors.c.body).order_by(monitors.c.model, monitors.c.environment))
-    return tuple(_monitors().validate_json(body) for body in rows.scalars())
+    return tuple(_read(Monitor, body) for body in rows.scalars())
 
 
 def list_windows(
@@ -77,7 +78,7 @@ def list_windows(
     chosen = _of(sa.select(windows.c.body), windows, model, environment).order_by(windows.c.start)
     if after is not None:
         chosen = chosen.where(windows.c.start > after)
-    return tuple(_windows().validate_json(body) for body in tx.execute(chosen.limit(limit)).scalars())
+    return tuple(_read(WindowSummary, body) for body in tx.execute(chosen.limit(limit)).scalars())
 
 
 def find_profiles(tx: Transaction, model: str, environment: str, start: datetime) -> Mapping[str, Any] | None:
@@ -105,7 +106,7 @@ def window_figures(tx: Transaction, model: str, environment: str, window: Window
     """Return the figures of one window as they were stored."""
     chosen = _of(sa.select(figures.c.body), figures, model, environment).where(figures.c.start == window.start)
     bodies = tx.execute(chosen.order_by(figures.c.position)).scalars()
-    return tuple(_figures().validate_json(body) for body in bodies)
+    return tuple(_read(Figure, body) for body in bodies)
 
 
 def list_figures(
@@ -131,7 +132,7 @@ def list_figures(
         later = (columns.start == after[0]) & (columns.position > after[1])
         chosen = chosen.where((columns.start > after[0]) | later)
     rows = tx.execute(chosen.order_by(columns.start, columns.position).limit(limit))
-    return [(_figures().validate_json(row.body), (row.start, row.position)) for row in rows]
+    return [(_read(Figure, row.body), (row.start, row.position)) for row in rows]
 
 
 def _of(chosen: sa.Select[Any], table: sa.Table, model: str, environment: str) -> sa.Select[Any]:
@@ -152,20 +153,15 @@ def _figure_row(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _text(found: Any) -> str:
-    return json.dumps(plain(found), ensure_ascii=False, allow_nan=False)
+def _text(found: Monitor | WindowSummary | Figure) -> str:
+    return _adapter(cast("Hashable", type(found))).dump_json(found).decode()
+
+
+def _read(kind: type[T], body: str) -> T:
+    found: T = _adapter(cast("Hashable", kind)).validate_json(body)
+    return found
 
 
 @cache
-def _monitors() -> TypeAdapter[Monitor]:
-    return TypeAdapter(Monitor)
-
-
-@cache
-def _windows() -> TypeAdapter[WindowSummary]:
-    return TypeAdapter(WindowSummary)
-
-
-@cache
-def _figures() -> TypeAdapter[Figure]:
-    return TypeAdapter(Figure)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
