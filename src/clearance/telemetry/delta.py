@@ -87,11 +87,10 @@ class Delta:
         """
         import pyarrow as pa
 
-        if version is None:
-            with self._reading:
-                actions = self._newest().get_add_actions(flatten=True)
-        else:
-            actions = self._at(version).get_add_actions(flatten=True)
+        with self._reading:
+            newest = self._newest()
+            table = newest if version is None or version == newest.version() else self._at(version, newest.version())
+            actions = table.get_add_actions(flatten=True)
         return pa.RecordBatchReader.from_stream(actions).read_all()  # unlike pa.table, does not import pandas
 
     def compact(self, target_bytes: int) -> int:
@@ -124,11 +123,10 @@ class Delta:
         self._reader.update_incremental()
         return self._reader
 
-    def _at(self, version: int) -> DeltaTable:
+    def _at(self, version: int, newest: int) -> DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        newest = self.version()
         try:
             if not 0 <= version <= newest:
                 raise DeltaError(f"the newest is {newest}")
