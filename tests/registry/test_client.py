@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +171,10 @@ def test_a_download_overwrites_nothing(client: Client, tree: Path) -> None:
         client.versions.download("car-loan", 1, tree)
     assert caught.value.code == "target_exists"
     assert contents(tree) == before
+    with pytest.raises(InvalidInput) as unwritable:
+        client.versions.download("car-loan", 1, tree / "model.onnx" / "out")
+    assert unwritable.value.code == "target_unwritable"
+    assert contents(tree) == before
 
 
 def test_a_dataset_is_registered_by_its_bytes_and_comes_back(client: Client, tmp_path: Path) -> None:
@@ -268,3 +274,10 @@ def test_files_are_given_out_as_attachments_that_no_browser_runs(client: Client,
     assert client.http.client.head(f"/api/v1/blobs/{sha256(b'unknown')}").status_code == 404
     unknown = client.http.client.get("/api/v1/models/car-loan/versions/1/files/../page.html")
     assert unknown.status_code == 404
+
+
+def test_the_client_of_the_registry_loads_no_server() -> None:
+    code = "import sys, clearance.client.client, clearance.client.capture; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"sqlalchemy", "fastapi", "starlette", "numpy", "pyarrow", "pandas", "uvicorn"}
+    assert heavy & set(done.stdout.split()) == set()

@@ -323,6 +323,15 @@ def test_a_dataset_keeps_its_first_name(parts: Clearance) -> None:
         register_data(parts, b"a\n1\n", name="", time_column=None)
 
 
+def test_a_dataset_registered_by_many_at_the_same_time_is_there_once(parts: Clearance) -> None:
+    refused = together(6, lambda _: register_data(parts))
+    assert {error.code for error in refused} <= {"dataset_exists"}
+    with parts.database.read() as tx:
+        made = service.list_datasets(tx).items
+    assert len(made) == 1
+    assert events(parts, f"dataset/{made[0].digest}") == [Event.DATASET_REGISTERED]
+
+
 def test_datasets_are_listed_page_by_page(parts: Clearance) -> None:
     made = {register_data(parts, f"a\n{index}\n".encode(), time_column=None).digest for index in range(3)}
     with parts.database.read() as tx:

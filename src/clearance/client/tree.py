@@ -102,20 +102,22 @@ def appear(target: Path) -> Iterator[Path]:
     """Yield a path beside the target; what the block makes there appears at the target whole, or not at all.
 
     Raises:
-        InvalidInput: the target is there already.
+        InvalidInput: the target is there already, or can't be written.
     """
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists():
         raise InvalidInput(f"{target} is there already", code="target_exists", hint="name one that is not")
-    target.parent.mkdir(parents=True, exist_ok=True)
     making = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield making
         making.replace(target)
+    except OSError as error:
+        raise InvalidInput(f"{target} can't be written: {error.strerror}", code="target_unwritable") from error
     finally:
         if making.is_dir():
             shutil.rmtree(making)
-        else:
-            making.unlink(missing_ok=True)
+        elif making.exists():
+            making.unlink()
 
 
 def _unreadable(error: OSError) -> InvalidInput:

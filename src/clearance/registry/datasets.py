@@ -50,7 +50,11 @@ def register_dataset(tx: Transaction, caller: Principal, contents: Contents, *, 
     try:
         store.insert_dataset(tx, made)
     except sa.exc.IntegrityError as error:  # someone else registered it since we looked
-        raise Conflict("these bytes are being registered by someone else", code="dataset_exists") from error
+        raise Conflict(
+            "these bytes are being registered by someone else at this moment",
+            code="dataset_exists",
+            hint=f"`clearance datasets show {made.digest}` tells under which name",
+        ) from error
     log.record(
         tx,
         Event.DATASET_REGISTERED,
