@@ -159,11 +159,12 @@ def _marks(node: yaml.Node, path: Path, name: str) -> Iterator[tuple[Path, yaml.
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, child in node.value:
-            if key.value in seen:
-                mark = key.start_mark
-                raise InvalidInput(
-                    f"{name}:{mark.line + 1}:{mark.column + 1}: `{key.value}` is there twice", code="suite_invalid"
+            if not isinstance(key, yaml.ScalarNode) or key.value in seen:
+                problem = (
+                    f"`{key.value}` is there twice" if isinstance(key, yaml.ScalarNode) else "a key must be a word"
                 )
+                place = f"{name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+                raise InvalidInput(f"{place}: {problem}", code="suite_invalid")
             seen.add(key.value)
             yield from _marks(child, (*path, key.value), name)
 
