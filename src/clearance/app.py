@@ -13,8 +13,11 @@ from clearance.clock import Clock, SystemClock
 from clearance.delivery.driver import Driver
 from clearance.delivery.gate import PolicyGate
 from clearance.evidence.keyring import Keyring
+from clearance.gateway.loading import Loader
+from clearance.gateway.service import Gateway
 from clearance.policy.engine import Engine
 from clearance.response import service as response
+from clearance.sdk.recorder import Recorder
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
@@ -93,6 +96,13 @@ class Clearance:
         jobs.every("rollouts", 1, self.rollout_driver.turn)
         return jobs
 
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Serves admitted versions; begins with its first request."""
+        loader = Loader(self.database, self.blobs, self.gate.admission, self.scratch)
+        recorder = Recorder(self.ingest.submit)
+        return Gateway(loader, recorder, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
+
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""
         folder = self.settings.home / "scratch"
@@ -101,6 +111,8 @@ class Clearance:
 
     def close(self) -> None:
         """Give back what was opened."""
+        if "gateway" in self.__dict__:
+            self.gateway.close()
         if "ingest" in self.__dict__:
             self.ingest.close()
         if "jobs" in self.__dict__:

@@ -23,6 +23,7 @@ ROOMS = (
     "access",
     "audit",
     "response",
+    "inference",
     "telemetry",
     "monitoring",
     "policy",
@@ -44,6 +45,7 @@ def create(parts: Clearance, *, background: bool = False, console: bool = True) 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(parts.jobs.start)
+        await asyncio.to_thread(parts.gateway.start)
         yield
         await asyncio.to_thread(parts.close)
 
@@ -65,6 +67,8 @@ def create(parts: Clearance, *, background: bool = False, console: bool = True) 
     app.add_middleware(OnceOnly, parts=parts)
     for room in ROOMS:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
+
+    app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
 
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:

@@ -88,7 +88,7 @@ def needs(permission: Permission) -> Any:
 def problem(error: ClearanceError, instance: str) -> JSONResponse:
     """Return the problem details of an error."""
     status = STATUS[error.kind]
-    body = {
+    body: dict[str, Any] = {
         "type": f"urn:clearance:error:{error.code}",
         "title": status.phrase,
         "status": status.value,
@@ -99,6 +99,8 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
         "hint": error.hint,
         "details": error.details,
     }
+    if instance.startswith("/v2"):
+        body["error"] = error.message  # what clients of the Open Inference Protocol look for
     headers = {"www-authenticate": 'Bearer realm="clearance"'} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("clearance.cli.policy", "Decide by rules, explain decisions, replay them."),
     "approvals": ("clearance.cli.approvals", "See what waits for people; approve or reject it."),
     "waivers": ("clearance.cli.waivers", "Grant, list and revoke dated exceptions to rules."),
+    "gateway": ("clearance.cli.gateway", "See what the gateway serves and refuses."),
     "alerts": ("clearance.cli.alerts", "See what is wrong, take it on, say that it is over."),
     "incidents": ("clearance.cli.incidents", "Work on incidents: timeline, notes, resolution."),
     "evidence": ("clearance.cli.evidence", "Sign versions, add statements, see what is known."),

@@ -12,6 +12,7 @@ from clearance.client.audit import Audit
 from clearance.client.delivery import Delivery, Rollouts
 from clearance.client.checks import Checks
 from clearance.client.evidence import Evidence
+from clearance.client.gateway import Gateway
 from clearance.client.http import Http
 from clearance.client.monitoring import Monitoring
 from clearance.client.policy import Approvals, Policy, Waivers
@@ -48,6 +49,7 @@ class Client:
         self.delivery = Delivery(self.http)
         self.rollouts = Rollouts(self.http)
         self.alerts = Alerts(self.http)
+        self.gateway = Gateway(self.http)
         self.incidents = Incidents(self.http)
         self.telemetry = Telemetry(self.http)
         self.monitoring = Monitoring(self.http)

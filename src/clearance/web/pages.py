@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from clearance.api.core import ErrorPage
 from clearance.web.core import LoginNeeded, error_page
 
-PAGES = ("session", "audit", "response", "reference")
+PAGES = ("session", "overview", "registry", "policy", "delivery", "response", "audit", "reference")
 """Modules of `clearance.web` whose `router` is served at the root."""
 
 

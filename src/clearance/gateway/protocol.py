@@ -1,0 +1,127 @@
+"""The tensors of the Open Inference Protocol v2 (JSON over HTTP), to columns and back; pure.
+
+Specification: github.com/kserve/open-inference-protocol, `specification/protocol/inference_rest.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from clearance.errors import InvalidInput
+from clearance.registry.contract import Datatype
+
+TIME_PARAMETER = "clearance_ts"
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRequest:
+    """What was asked: columns by name (one list of `rows` values each), the id, and the time a replay claims."""
+
+    id: str | None
+    columns: Mapping[str, list[Any]]
+    rows: int
+    at: datetime | None
+
+
+def parse(body: bytes) -> InferenceRequest:
+    """Read a request.
+
+    Raises:
+        InvalidInput: no JSON, no inputs, or a tensor whose name, datatype, shape and data do not fit each other; the
+            message names the tensor.
+    """
+    document = _document(body)
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or not inputs:
+        raise _malformed("`inputs` has no tensors", "send one tensor per feature of the model")
+    columns: dict[str, list[Any]] = {}
+    for place, tensor in enumerate(inputs):
+        name, column = _column(tensor, place)
+        if name in columns:
+            raise _malformed(f"tensor {name!r} stands there twice")
+        columns[name] = column
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        shown = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
+        raise _malformed(f"the tensors have different numbers of rows: {shown}", "send every feature for every row")
+    request_id = document.get("id")
+    if request_id is not None and not isinstance(request_id, str):
+        raise _malformed("`id` is not a text")
+    return InferenceRequest(request_id, columns, lengths.pop(), _time(document.get("parameters")))
+
+
+def answer(
+    model: str, version: int, request_id: str, outputs: Mapping[str, tuple[Datatype, list[Any]]]
+) -> dict[str, Any]:
+    """Return the body of an answer, one tensor of shape [rows] for each output."""
+    return {
+        "model_name": model,
+        "model_version": str(version),
+        "id": request_id,
+        "outputs": [
+            {"name": name, "datatype": datatype.value, "shape": [len(data)], "data": data}
+            for name, (datatype, data) in outputs.items()
+        ],
+    }
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise _malformed(f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise _malformed("the body is not a JSON object")
+    return document
+
+
+def _column(tensor: Any, place: int) -> tuple[str, list[Any]]:
+    if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
+        raise _malformed(f"tensor {place} has no name")
+    name: str = tensor["name"]
+    if tensor.get("datatype") not in set(Datatype):
+        raise _malformed(
+            f"tensor {name!r} has the datatype {tensor.get('datatype')!r}", "one of " + ", ".join(Datatype)
+        )
+    shape, data = tensor.get("shape"), tensor.get("data")
+    if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
+        raise _malformed(f"tensor {name!r} has no shape", "such as [rows, 1]")
+    if not isinstance(data, list):
+        raise _malformed(f"tensor {name!r} has no data")
+    flat = _flat(data)
+    if len(flat) != math.prod(shape):
+        raise _malformed(f"tensor {name!r} has {len(flat)} values, its shape {shape} needs {math.prod(shape)}")
+    if shape[0] == 0:
+        raise _malformed(f"tensor {name!r} has no rows")
+    width = math.prod(shape[1:])
+    return name, flat if width == 1 else [flat[start : start + width] for start in range(0, len(flat), width)]
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    while data and isinstance(data[0], list):
+        if not all(isinstance(child, list) for child in data):
+            return data
+        data = [item for child in data for item in child]
+    return data
+
+
+def _time(parameters: Any) -> datetime | None:
+    text = parameters.get(TIME_PARAMETER) if isinstance(parameters, dict) else None
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        at = None
+    if at is None or at.tzinfo is None:
+        raise _malformed(f"the parameter {TIME_PARAMETER} is {text!r}", "RFC 3339 with a zone: 2019-04-01T00:00:00Z")
+    return at.astimezone(UTC)
+
+
+def _malformed(what: str, hint: str = "see the Open Inference Protocol, version 2") -> InvalidInput:
+    return InvalidInput(what, code="tensor_malformed", hint=hint)
