@@ -24,6 +24,8 @@ class _Compiled:
     rule: Rule
     expression: Expression
     applies: Expression | None
+    figures: tuple[str, ...]
+    """Names of figures, or of their bounds, that the expression or the message looks up."""
 
 
 class Engine:
@@ -46,15 +48,19 @@ class Engine:
 
     def _rules(self, pack: Pack, digest: str) -> tuple[_Compiled, ...]:
         if digest not in self._compiled:
-            self._compiled[digest] = tuple(
-                _Compiled(
-                    rule,
-                    Expression(rule.expression, rule.each.over if rule.each else None),
-                    Expression(rule.applies) if rule.applies else None,
-                )
-                for rule in pack.rules
-            )
+            self._compiled[digest] = tuple(_compile(rule) for rule in pack.rules)
         return self._compiled[digest]
+
+
+def _compile(rule: Rule) -> _Compiled:
+    expression = Expression(rule.expression, rule.each.over if rule.each else None)
+    named = (*expression.lookups, *messages.lookups(rule.message))
+    return _Compiled(
+        rule,
+        expression,
+        Expression(rule.applies) if rule.applies else None,
+        tuple(dict.fromkeys(lookup.key for lookup in named if lookup.map == "figures")),
+    )
 
 
 def _judge(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOutcome:
@@ -66,12 +72,13 @@ def _judge(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOu
         if applies.verdict is not Verdict.PASSED:
             return _outcome(rule, applies.verdict, f"whether it applies is not known: {applies.reason}", ())
     judged = _each(compiled, facts, data) if rule.each else _once(compiled, facts, data)
-    return replace(judged, waiver=None if judged.holds else _waiver(rule, facts))
+    waiver = None if judged.holds else _waiver(rule, facts)
+    return judged if waiver is None else replace(judged, waiver=waiver)
 
 
 def _once(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOutcome:
     rule = compiled.rule
-    used = {name: _used(name, fact) for name, fact in _figures_of(compiled.expression, rule, facts).items()}
+    used = {name: _used(name, fact) for name, fact in _figures_of(compiled.figures, facts).items()}
     answer = _softened(compiled.expression.ask(data), [facts.checks[c].verdict for c in _checks_of(compiled, facts)])
     return _outcome(rule, answer.verdict, _message(rule, answer, data, used), tuple(used.values()))
 
@@ -133,8 +140,8 @@ def _softened(answer: Answer, verdicts: list[Verdict]) -> Answer:
     return answer
 
 
-def _figures_of(expression: Expression, rule: Rule, facts: Facts) -> dict[str, FigureFact]:
-    keys = [found.key for found in (*expression.lookups, *messages.lookups(rule.message)) if found.map == "figures"]
+def _figures_of(keys: tuple[str, ...], facts: Facts) -> dict[str, FigureFact]:
+    """Return the figures that are meant by their name, or by that of a bound (`performance.auc.low`)."""
     names = [key if key in facts.figures else key.rpartition(".")[0] for key in keys]
     return {name: facts.figures[name] for name in names if name in facts.figures}
 

@@ -62,10 +62,10 @@ class Expression:
     def ask(self, data: Mapping[str, Any]) -> Answer:
         """Evaluate over facts; a fact that is missing gives not_measured, never true."""
         activation = self._env.Activation({name: data[name] for name in self.variables if name in data})
-        found = self._compiled.eval(activation)
-        if found.type().name() == "BOOL":
-            return Answer(Verdict.PASSED if found.value() else Verdict.FAILED)
-        return Answer(Verdict.NOT_MEASURED, self._unanswered(str(found.value())))
+        found = self._compiled.eval(activation).value()
+        if isinstance(found, bool):
+            return Answer(Verdict.PASSED if found else Verdict.FAILED)
+        return Answer(Verdict.NOT_MEASURED, self._unanswered(str(found)))
 
     def _unanswered(self, problem: str) -> str:
         if missing := _MISSING.search(problem):
