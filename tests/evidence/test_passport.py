@@ -25,6 +25,7 @@ from clearance.evidence.passport_check import PassportReport, verify
 from clearance.evidence.passport_claims import Pins
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
+from clearance.registry import service as registry
 from clearance.settings import load
 from clearance.statistics.verdicts import Verdict
 from clearance.values import plain
@@ -375,6 +376,17 @@ def test_evidence_that_was_revoked_leaves_the_passport_and_the_decision_no_longe
     assert verdicts(report)["artifact signature"] is Verdict.NOT_APPLICABLE
 
 
+def test_the_passport_of_a_quarantined_version_says_so(sqlite_parts: Clearance, tmp_path: Path) -> None:
+    clear(sqlite_parts)
+    with sqlite_parts.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 1, "wrong labels")
+    file = tmp_path / "passport.json"
+    file.write_text(json.dumps(issue(sqlite_parts)))
+    report = verify(file.read_bytes())
+    assert (report.ok, report.status, report.outcome) == (True, "quarantined", "allowed")
+    assert "It was quarantined when the passport was exported" in run("passport", "verify", file).stdout
+
+
 def test_an_export_over_the_api_is_recorded_and_names_who_asked(sqlite_parts: Clearance, client: Client) -> None:
     clear(sqlite_parts)
     found = client.evidence.passport("car-loan", 1)
@@ -386,10 +398,10 @@ def test_an_export_over_the_api_is_recorded_and_names_who_asked(sqlite_parts: Cl
         client.evidence.passport("car-loan", 9)
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command with an empty environment, from the root folder."""
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with an empty environment (but for what is given), from the root folder."""
     command = Path(sys.executable).with_name("clearance")
-    return subprocess.run([command, *arguments], env={}, cwd="/", capture_output=True, text=True, check=False)
+    return subprocess.run([command, *arguments], env=environment, cwd="/", capture_output=True, text=True, check=False)
 
 
 def test_the_command_verifies_with_an_empty_environment(
@@ -407,6 +419,13 @@ def test_the_command_verifies_with_an_empty_environment(
     bad = run("passport", "verify", file, "--json")
     assert (bad.returncode, json.loads(bad.stdout)["ok"]) == (1, False)
     assert run("passport", "verify", tmp_path / "none.json").returncode == 2
+
+
+def test_the_command_verifies_without_a_home_and_makes_none(issued: dict[str, Any], tmp_path: Path) -> None:
+    file, home = tmp_path / "passport.json", tmp_path / "nobody"
+    file.write_text(json.dumps(issued))
+    assert run("passport", "verify", file, HOME=str(home)).returncode == 0
+    assert not home.exists()
 
 
 def test_verifying_loads_no_database_web_framework_or_numpy(issued: dict[str, Any], tmp_path: Path) -> None:

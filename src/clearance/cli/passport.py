@@ -75,5 +75,7 @@ def _render(report: PassportReport) -> None:
         return
     outcome = f"{report.outcome} for {report.environment}" if report.outcome else "not decided on"
     say(f"\n[green]The passport verifies.[/] {report.model}/{report.number} is {outcome}.")
+    if report.status != "registered":
+        say(f"[red bold]It was {report.status} when the passport was exported:[/] do not use it.")
     if not report.pinned:
         say(f"[dim]To know that it is from your log, pin it:[/] --pin-log '{escape(report.log)}'")

@@ -31,6 +31,7 @@ class Check:
 class PassportReport:
     """What verifying a passport found; `ok` when nothing failed.
 
+    `status` is the version's own (registered, quarantined, retired) when the passport was exported, `outcome` that of the decision.
     `pinned` says whether the log was one the verifier knew already: without it, a passport shows only that it agrees with itself.
     """
 
@@ -38,6 +39,7 @@ class PassportReport:
     model: str
     number: int
     digest: str
+    status: str
     outcome: str
     environment: str
     pinned: bool
@@ -102,11 +104,16 @@ def _report(body: Mapping[str, Any], log: Mapping[str, Any], pins: Pins, checks:
         ok=not failed,
         model=str(body.get("model", "")),
         number=number if isinstance(number, int) else 0,
-        digest=str(version.get("digest", "")) if isinstance(version, dict) else "",
-        outcome=str(decision.get("outcome", "")) if isinstance(decision, dict) else "",
-        environment=str(decision.get("environment", "")) if isinstance(decision, dict) else "",
+        digest=_text(version, "digest"),
+        status=_text(version, "status"),
+        outcome=_text(decision, "outcome"),
+        environment=_text(decision, "environment"),
         pinned=pins.log is not None and not failed,
         log=str(log.get("verifier", "")),
         signers=() if failed else signers(body),
         checks=tuple(checks),
     )
+
+
+def _text(found: Any, name: str) -> str:
+    return str(found.get(name, "")) if isinstance(found, dict) else ""
