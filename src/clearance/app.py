@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from clearance.access.model import SYSTEM
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
@@ -15,7 +16,9 @@ from clearance.delivery.gate import PolicyGate
 from clearance.evidence.keyring import Keyring
 from clearance.gateway.loading import Loader
 from clearance.gateway.service import Gateway
+from clearance.monitoring import service as monitoring
 from clearance.policy.engine import Engine
+from clearance.response import notifiers
 from clearance.response import service as response
 from clearance.sdk.recorder import Recorder
 from clearance.settings import Settings
@@ -94,7 +97,27 @@ class Clearance:
         """What a server does beside requests; the loops begin with `start`."""
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
+        jobs.every("notifications", 5, self._notify)
+        jobs.every("monitoring", 3600, self._evaluate_monitors)  # windows are days or weeks long
         return jobs
+
+    def _notify(self) -> None:
+        response.deliver_due(self.database, notifiers.sender(self.settings.webhook_url))
+
+    def _evaluate_monitors(self) -> None:
+        with self.database.read() as tx:
+            found = monitoring.list_monitors(tx)
+        for monitor in found:
+            with self.database.write() as tx:
+                monitoring.evaluate(
+                    tx,
+                    SYSTEM,
+                    self.lake,
+                    self.blobs,
+                    response.raise_alert,
+                    model=monitor.model,
+                    environment=monitor.environment,
+                )
 
     @cached_property
     def gateway(self) -> Gateway:

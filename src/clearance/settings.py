@@ -32,6 +32,8 @@ class Settings:
     """Largest body of any other request, in KiB."""
     routing_refresh_seconds: float
     """How old the gateway's picture of what serves may be, in seconds."""
+    webhook_url: str
+    """Where alerts are POSTed as JSON; empty: they are written to the server's log only."""
     ingest_linger_ms: int
     """How long a telemetry batch waits for company before it is committed, in milliseconds."""
 
@@ -87,6 +89,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
         max_request_kb=int(_number(found, "max_request_kb", 65_536)),
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
+        webhook_url=found.get("webhook_url", ""),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
     )
 
