@@ -51,7 +51,7 @@ class StoredResult:
     suite_digest: str
     result: CheckResult
     datasets: Mapping[str, str]
-    finished_at: datetime
+    added_at: datetime
     signer: str
 
 

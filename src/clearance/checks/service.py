@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearance import __version__
 from clearance.access.model import Principal
-from clearance.checks.model import CheckResult, Figure, NewRun, StoredResult, SuiteRun, SuiteText
+from clearance.checks.model import CheckResult, NewRun, StoredResult, SuiteRun, SuiteText
 from clearance.errors import InvalidInput, NotFound
 from clearance.evidence import predicates
 from clearance.evidence import service as evidence
@@ -24,6 +23,8 @@ from clearance.statistics.verdicts import Verdict
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import plain, timestamp, value
+
+_FIELDS = ("check", "verdict", "reason", "figures")
 
 if TYPE_CHECKING:
     from clearance.checks.parameters import Parameters, Suite
@@ -182,28 +183,29 @@ def _said(parameters: Parameters, suite: Suite) -> dict[str, Any]:
 
 
 def _result(statement: StoredStatement) -> StoredResult:
+    """Return what a statement says; one made elsewhere whose figures can't be read is not_measured, whatever it claims."""
+    from pydantic import TypeAdapter, ValidationError
+
     found = statement.predicate
-    figures = tuple(
-        Figure(
-            name=each["name"],
-            value=each["value"],
-            low=each.get("low"),
-            high=each.get("high"),
-            slice=each.get("slice"),
-            unit=each.get("unit", ""),
-        )
-        for each in found["figures"]
-    )
+    try:
+        result = TypeAdapter(CheckResult).validate_python({name: found[name] for name in _FIELDS})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        reason = f"the statement can't be read at {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        result = CheckResult(check=str(found["check"]), verdict=Verdict.NOT_MEASURED, reason=reason)
     return StoredResult(
         statement=statement.id,
         model=statement.model,
         number=statement.number,
-        suite=found["suite"]["name"],
-        suite_digest=found["suite"]["digest"],
-        result=CheckResult(
-            check=found["check"], verdict=Verdict(found["verdict"]), reason=found["reason"], figures=figures
-        ),
-        datasets=found["inputs"].get("datasets", {}),
-        finished_at=datetime.fromisoformat(found["finished_at"]),
+        suite=str(found["suite"]["name"]),
+        suite_digest=str(found["suite"]["digest"]),
+        result=result,
+        datasets=_digests(found["inputs"]),
+        added_at=statement.added_at,
         signer=statement.signer_name,
     )
+
+
+def _digests(inputs: Any) -> dict[str, str]:
+    datasets = inputs.get("datasets") if isinstance(inputs, Mapping) else None
+    return {str(role): str(digest) for role, digest in datasets.items()} if isinstance(datasets, Mapping) else {}
