@@ -10,17 +10,13 @@ def facts(title: str, pairs: Iterable[tuple[str, Any]]) -> None:
     """Print a title and, under it, the facts that are known; those that are None or empty are left out."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, fact in pairs:
-        if fact not in {None, ""}:
-            grid.add_row(escape(name), escape(str(fact)))
+    known = [(name, fact) for name, fact in pairs if fact not in {None, ""}]
+    width = max((len(name) for name, _ in known), default=0)
     console = Console()
     console.print(f"[bold]{escape(title)}[/]", highlight=False)
-    console.print(grid)
+    for name, fact in known:
+        console.print(f"[dim]{escape(name.ljust(width))}[/]  {escape(str(fact))}", highlight=False, soft_wrap=True)
 
 
 def short(digest: str) -> str:
