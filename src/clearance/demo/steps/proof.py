@@ -1,0 +1,63 @@
+"""The last step: what an outsider can check for themselves, with none of our programs running."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from clearance.demo.steps.lending import MODEL
+from clearance.demo.story import Facts, Stage, expect
+
+TITLE = "Proof"
+WHY = "Every step left a leaf in a log that nobody can change unseen. An auditor needs the file, and nobody's word."
+
+
+def run(stage: Stage, facts: Facts) -> None:
+    """Verify the log, decide every decision again, and take version 1's passport away to verify it with nothing else."""
+    with stage.narrator.waiting("recomputing the whole log against its signed checkpoints"):
+        found = stage.aude.audit.verify()
+    facts |= {"leaves": found.leaves, "checkpoints": found.checkpoints, "root": found.root}
+    expect(found.ok, f"the audit log does not verify: {'; '.join(found.problems)}")
+    stage.narrator.say(f"[green]verified[/] {found.leaves} leaves against {found.checkpoints} signed checkpoints")
+    with stage.narrator.waiting("deciding every decision again from its stored facts and pack"):
+        replay = stage.aude.policy.replay()
+    facts["decisions"] = {"total": replay.total, "reproduced": replay.reproduced}
+    expect(
+        replay.total and replay.reproduced == replay.total, f"{len(replay.differing)} decisions came out differently"
+    )
+    stage.narrator.say(f"[green]reproduced[/] {replay.reproduced} of {replay.total} decisions, bit for bit")
+    _passport(stage, facts)
+
+
+def _passport(stage: Stage, facts: Facts) -> None:
+    passport = stage.folder / "car-loan-1.passport.json"
+    passport.write_text(json.dumps(stage.aude.evidence.passport(MODEL, 1), indent=2, ensure_ascii=False), "utf-8")
+    pin = stage.aude.audit.key().strip()
+    with stage.narrator.waiting("verifying the passport in a process with an empty environment"):
+        verified = _verify(passport, pin)
+        forged = passport.with_name("forged.passport.json")
+        forged.write_text(passport.read_text("utf-8").replace('"clearance demo"', '"somebody else"'), "utf-8")
+        refused = _verify(forged, pin)
+    facts |= {
+        "passport": str(passport),
+        "passport_verified": verified.returncode == 0,
+        "forged_passport_refused": refused.returncode == 1,
+    }
+    expect(verified.returncode == 0, f"the passport does not verify: {verified.stdout}{verified.stderr}"[-400:])
+    expect(refused.returncode == 1, "a forged passport verifies")
+    stage.narrator.say(f"[green]verified[/] {passport.name} with nothing but the file; a forged copy was refused")
+
+
+def _verify(passport: Path, pin: str) -> subprocess.CompletedProcess[str]:
+    """Run `clearance passport verify` with no environment, no server and no data folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "clearance", "passport", "verify", passport.name, "--pin-log", pin],
+        cwd=passport.parent,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
