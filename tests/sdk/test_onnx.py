@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from clearance.errors import InvalidInput, VerificationFailed
-from clearance.sdk.onnx import OnnxModel, Tensor, find, load, to_input
+from clearance.sdk.onnx import OnnxModel, find, load
+from clearance.sdk.tensors import Tensor, to_input
 from clearance.values import sha256
 from tests.sdk.onnx_models import loan_model, loans, pipeline
 

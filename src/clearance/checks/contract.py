@@ -10,7 +10,8 @@ from clearance.checks.model import CheckResult, Figure, Finding, conclude
 from clearance.checks.parameters import ContractCheck
 from clearance.checks.tables import Table
 from clearance.registry.contract import Field, ModelContract
-from clearance.sdk.onnx import OnnxModel, Predictions, Tensor
+from clearance.sdk.onnx import OnnxModel, Predictions
+from clearance.sdk.tensors import Tensor
 from clearance.statistics.verdicts import Verdict
 
 _SINGLES = 50

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clearance.checks.model import CheckResult, Figure, Finding, conclude, figure_of
+from clearance.checks.figures import figure_of
+from clearance.checks.model import CheckResult, Figure, Finding, conclude
 from clearance.checks.parameters import DataCheck, Scalar
 from clearance.checks.tables import Table, labels_of, nulls
 from clearance.registry.contract import ModelContract, violations

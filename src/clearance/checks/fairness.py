@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearance.checks import groups
-from clearance.checks.model import CheckResult, Figure, Finding, conclude, figure_of
+from clearance.checks.figures import figure_of
+from clearance.checks.model import CheckResult, Figure, Finding, conclude
 from clearance.checks.parameters import FairnessCheck
 from clearance.checks.tables import Table
 from clearance.checks.thresholds import judge

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
-
-if TYPE_CHECKING:  # the client knows these values, and has no NumPy
-    from clearance.statistics.intervals import Estimate
 
 
 @value
@@ -118,8 +114,3 @@ def conclude(
     return CheckResult(
         check=check, verdict=worst, reason="; ".join(dict.fromkeys([*sentences, *notes])), figures=tuple(figures)
     )
-
-
-def figure_of(name: str, estimate: Estimate, *, slice: Mapping[str, str] | None = None, unit: str = "") -> Figure:  # noqa: A002
-    """Return the figure that an estimate gives."""
-    return Figure(name=name, value=estimate.figure, low=estimate.low, high=estimate.high, slice=slice, unit=unit)

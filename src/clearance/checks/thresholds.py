@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clearance.checks.figures import shown
 from clearance.checks.model import Figure, Finding
 from clearance.checks.parameters import By, FairnessThreshold, Threshold
 from clearance.statistics.verdicts import Verdict
@@ -42,14 +43,6 @@ def judge(
         verdict=Verdict.INCONCLUSIVE,
         sentence=f"{said}: the interval reaches over {crossed}, so more rows are needed to tell{aside}",
     )
-
-
-def shown(figure: Figure) -> str:
-    """Return a figure for people: `0.193 (0.181 to 0.205)`."""
-    if figure.value is None:
-        return "not measured"
-    text = f"{figure.value:.3g}{figure.unit and ' ' + figure.unit}"
-    return text if figure.low is None or figure.high is None else f"{text} ({figure.low:.3g} to {figure.high:.3g})"
 
 
 def _bounds(threshold: Threshold | FairnessThreshold) -> str:
