@@ -10,12 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from math import isinf
 
 from clearance.delivery.arms import THRESHOLDS, ArmFigures
+from clearance.delivery.judgement import (
+    at_most,
+    distance,
+    gap,
+    judged,
+    one_sided,
+    pending,
+    ratio,
+    result,
+    spread,
+    too_few,
+    two_sided,
+)
 from clearance.delivery.model import Analysis, Metric, MetricName, MetricResult, Rollout
 from clearance.statistics import sequential
-from clearance.statistics.sequential import Arm, Bounds
+from clearance.statistics.sequential import Arm
 from clearance.statistics.verdicts import Verdict
 
 SEQUENTIAL = frozenset(MetricName) - {MetricName.ERROR_BUDGET}
@@ -63,7 +75,7 @@ def _error_rate(
     _rollout: Rollout, metric: Metric, candidate: ArmFigures, stable: ArmFigures, alpha: float
 ) -> MetricResult:
     first, second = Arm(n=candidate.requests, total=candidate.errors), Arm(n=stable.requests, total=stable.errors)
-    return _one_sided(metric, first, second, alpha, "fails {candidate:.2%} of requests, stable {stable:.2%}")
+    return one_sided(metric, first, second, alpha, "fails {candidate:.2%} of requests, stable {stable:.2%}")
 
 
 def _accuracy_loss(
@@ -71,7 +83,7 @@ def _accuracy_loss(
 ) -> MetricResult:
     first = Arm(n=candidate.labelled, total=candidate.labelled - candidate.correct)
     second = Arm(n=stable.labelled, total=stable.labelled - stable.correct)
-    return _one_sided(
+    return one_sided(
         metric, first, second, alpha, "is wrong in {candidate:.1%} of labelled rows, stable in {stable:.1%}"
     )
 
@@ -81,57 +93,57 @@ def _positive_rate(
 ) -> MetricResult:
     first = Arm(n=candidate.predictions, total=candidate.positives)
     second = Arm(n=stable.predictions, total=stable.positives)
-    if waiting := _too_few(metric, first.n, second.n):
+    if waiting := too_few(metric, first.n, second.n):
         return waiting
     bounds = sequential.difference_bounds(first, second, alpha)
     text = "says yes to {candidate:.1%} of rows, stable to {stable:.1%}"
-    return _judged(metric, first, second, _two_sided(bounds, metric.limit), bounds, text)
+    return judged(metric, first, second, two_sided(bounds, metric.limit), bounds, text)
 
 
 def _score_shift(
     _rollout: Rollout, metric: Metric, candidate: ArmFigures, stable: ArmFigures, alpha: float
 ) -> MetricResult:
     if candidate.predictions >= metric.minimum_samples and not candidate.scores + stable.scores:
-        return _result(metric, Verdict.NOT_APPLICABLE, "these versions give no scores", samples=(0, 0))
-    if waiting := _too_few(metric, candidate.scores, stable.scores):
+        return result(metric, Verdict.NOT_APPLICABLE, "these versions give no scores", samples=(0, 0))
+    if waiting := too_few(metric, candidate.scores, stable.scores):
         return waiting
     gaps = []
     for position in range(len(THRESHOLDS)):
         first = Arm(n=candidate.scores, total=candidate.scores_above[position])
         second = Arm(n=stable.scores, total=stable.scores_above[position])
         gaps.append((first, second, sequential.difference_bounds(first, second, alpha / len(THRESHOLDS))))
-    verdicts = [_two_sided(bounds, metric.limit) for _, _, bounds in gaps]
+    verdicts = [two_sided(bounds, metric.limit) for _, _, bounds in gaps]
     verdict = next(
         (word for word in (Verdict.FAILED, Verdict.INCONCLUSIVE) if word in verdicts),
         Verdict.PASSED,
     )
     # The threshold that shows most: the one whose interval lies farthest from zero, else the widest gap seen.
-    position = max(range(len(gaps)), key=lambda at: (_distance(gaps[at][2]), _gap(gaps[at][0], gaps[at][1])))
+    position = max(range(len(gaps)), key=lambda at: (distance(gaps[at][2]), gap(gaps[at][0], gaps[at][1])))
     first, second, bounds = gaps[position]
     text = f"scores above {THRESHOLDS[position]:g} " + "{candidate:.1%} of rows, stable {stable:.1%}"
-    return _judged(metric, first, second, verdict, bounds, text)
+    return judged(metric, first, second, verdict, bounds, text)
 
 
 def _latency_p95(
     _rollout: Rollout, metric: Metric, candidate: ArmFigures, stable: ArmFigures, alpha: float
 ) -> MetricResult:
-    if waiting := _too_few(metric, len(candidate.latencies), len(stable.latencies)):
+    if waiting := too_few(metric, len(candidate.latencies), len(stable.latencies)):
         return waiting
     seen = [sequential.quantile(arm.latencies, _P95) for arm in (candidate, stable)]
     ours, theirs = (sequential.quantile_bounds(arm.latencies, _P95, alpha / 2) for arm in (candidate, stable))
     assert seen[0] is not None
     assert seen[1] is not None
-    low = _ratio(ours.low, theirs.high)
-    high = _ratio(ours.high, theirs.low)
-    verdict = _at_most(low, high, metric.limit)
-    return _result(
+    low = ratio(ours.low, theirs.high)
+    high = ratio(ours.high, theirs.low)
+    verdict = at_most(low, high, metric.limit)
+    return result(
         metric,
         verdict,
         f"the candidate's P95 is {seen[0]:.1f} ms, stable's {seen[1]:.1f} ms; "
-        + _range(low, high, metric.limit, "the ratio is"),
+        + spread(low, high, metric.limit, "the ratio is"),
         candidate=seen[0],
         stable=seen[1],
-        effect=_ratio(seen[0], seen[1]),
+        effect=ratio(seen[0], seen[1]),
         low=low,
         high=high,
         samples=(len(candidate.latencies), len(stable.latencies)),
@@ -144,10 +156,10 @@ def _error_budget(
     """Share of the period's budget used: failures / ((1 - objective) x requests of a whole period at the rate seen)."""
     samples = (candidate.requests, stable.requests)
     if candidate.requests < metric.minimum_samples:
-        return _pending(metric, samples, f"{candidate.requests} of the {metric.minimum_samples} requests it needs")
+        return pending(metric, samples, f"{candidate.requests} of the {metric.minimum_samples} requests it needs")
     seconds = _seconds(candidate, stable)
     if not seconds:
-        return _result(
+        return result(
             metric, Verdict.NOT_MEASURED, "all events have the same time: no rate of traffic", samples=samples
         )
     period = rollout.strategy.budget_days * 86_400
@@ -155,9 +167,9 @@ def _error_budget(
     budget = (1 - rollout.strategy.availability_objective) * expected
     if budget * metric.limit < 1:
         thin = f"the traffic is too thin: {metric.limit:.0%} of the budget is less than one failure"
-        return _result(metric, Verdict.NOT_MEASURED, thin, samples=samples)
+        return result(metric, Verdict.NOT_MEASURED, thin, samples=samples)
     used = candidate.errors / budget
-    return _result(
+    return result(
         metric,
         Verdict.FAILED if used > metric.limit else Verdict.PASSED,
         f"the candidate's {candidate.errors} failures used {used:.1%} of the error budget of "
@@ -175,16 +187,16 @@ def _burn_rate(
     requests = max(0, candidate.requests - rollout.burn_requests_before)
     errors = min(requests, max(0, candidate.errors - rollout.burn_errors_before))
     if requests < metric.minimum_samples:
-        return _pending(metric, (requests, 0), f"{requests} of the {metric.minimum_samples} requests it needs")
+        return pending(metric, (requests, 0), f"{requests} of the {metric.minimum_samples} requests it needs")
     allowed = 1 - rollout.strategy.availability_objective
     bounds = sequential.mean_bounds(Arm(n=requests, total=errors), alpha)
     low, high, seen = bounds.low / allowed, bounds.high / allowed, errors / requests / allowed
-    verdict = _at_most(low, high, metric.limit)
-    return _result(
+    verdict = at_most(low, high, metric.limit)
+    return result(
         metric,
         verdict,
         f"the candidate burns the error budget at {seen:.1f} times the rate allowed; "
-        + _range(low, high, metric.limit, "the true rate is"),
+        + spread(low, high, metric.limit, "the true rate is"),
         candidate=seen,
         effect=seen,
         low=low,
@@ -202,107 +214,6 @@ _MEASURES: dict[MetricName, Callable[[Rollout, Metric, ArmFigures, ArmFigures, f
     MetricName.LATENCY_P95: _latency_p95,
     MetricName.BURN_RATE: _burn_rate,
 }
-
-
-def _one_sided(metric: Metric, first: Arm, second: Arm, alpha: float, text: str) -> MetricResult:
-    """Judge a rate of which more is worse."""
-    if waiting := _too_few(metric, first.n, second.n):
-        return waiting
-    bounds = sequential.difference_bounds(first, second, alpha)
-    verdict = _at_most(bounds.low, bounds.high, metric.limit)
-    return _judged(metric, first, second, verdict, bounds, text)
-
-
-def _at_most(low: float | None, high: float | None, limit: float) -> Verdict:
-    if low is not None and low > limit:
-        return Verdict.FAILED
-    return Verdict.PASSED if high is not None and high <= limit else Verdict.INCONCLUSIVE
-
-
-def _two_sided(bounds: Bounds, limit: float) -> Verdict:
-    if bounds.low > limit or bounds.high < -limit:
-        return Verdict.FAILED
-    return Verdict.PASSED if -limit <= bounds.low and bounds.high <= limit else Verdict.INCONCLUSIVE
-
-
-def _judged(metric: Metric, first: Arm, second: Arm, verdict: Verdict, bounds: Bounds, text: str) -> MetricResult:
-    assert first.mean is not None
-    assert second.mean is not None
-    sentence = "the candidate " + text.format(candidate=first.mean, stable=second.mean)
-    return _result(
-        metric,
-        verdict,
-        f"{sentence}; " + _range(bounds.low, bounds.high, metric.limit, "the difference is"),
-        candidate=first.mean,
-        stable=second.mean,
-        effect=first.mean - second.mean,
-        low=bounds.low,
-        high=bounds.high,
-        samples=(first.n, second.n),
-    )
-
-
-def _too_few(metric: Metric, candidate: int, stable: int) -> MetricResult | None:
-    fewest = min(candidate, stable)
-    if fewest >= metric.minimum_samples:
-        return None
-    which = "candidate" if candidate <= stable else "stable"
-    return _pending(
-        metric, (candidate, stable), f"{fewest} of the {metric.minimum_samples} samples it needs from {which}"
-    )
-
-
-def _pending(metric: Metric, samples: tuple[int, int], what: str) -> MetricResult:
-    return _result(metric, Verdict.PENDING, f"waiting for data: {what}", samples=samples)
-
-
-def _result(
-    metric: Metric,
-    verdict: Verdict,
-    reason: str,
-    *,
-    samples: tuple[int, int],
-    candidate: float | None = None,
-    stable: float | None = None,
-    effect: float | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> MetricResult:
-    return MetricResult(
-        metric=metric.name,
-        verdict=verdict,
-        reason=reason,
-        limit=metric.limit,
-        on_failure=metric.on_failure,
-        required=metric.required,
-        candidate=candidate,
-        stable=stable,
-        effect=effect,
-        low=low,
-        high=high,
-        candidate_samples=samples[0],
-        stable_samples=samples[1],
-    )
-
-
-def _range(low: float | None, high: float | None, limit: float, subject: str) -> str:
-    least, most = ("?" if edge is None else f"{edge:.3g}" for edge in (low, high))
-    return f"{subject} between {least} and {most}, the limit {limit:g}"
-
-
-def _ratio(above: float, below: float) -> float | None:
-    """Return a ratio of latencies; None where it is unbounded or either side is unknown."""
-    if isinf(above) or isinf(below) or below <= 0:
-        return None
-    return above / below
-
-
-def _distance(bounds: Bounds) -> float:
-    return max(bounds.low, -bounds.high)
-
-
-def _gap(first: Arm, second: Arm) -> float:
-    return abs((first.mean or 0.0) - (second.mean or 0.0))
 
 
 def _seconds(candidate: ArmFigures, stable: ArmFigures) -> float:

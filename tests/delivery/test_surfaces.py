@@ -1,0 +1,121 @@
+"""Delivery over the API, by the client, and from the command line, in process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from clearance.access.model import Role
+from clearance.app import Clearance
+from clearance.cli.main import app
+from clearance.client.client import Client
+from clearance.clock import FixedClock
+from clearance.delivery.model import RolloutState, Step
+from clearance.errors import Conflict, Denied, Forbidden, InvalidInput, NotFound
+from clearance.registry import service as registry
+from clearance.settings import load
+from tests.conftest import START, person
+from tests.delivery.conftest import ADA, decide, prepare, promote, send
+
+STEPS = (Step(weight=25, minimum_seconds=1, minimum_requests=100),)
+
+
+def test_a_version_is_promoted_rolled_out_and_rolled_back_by_the_client(
+    sqlite_loan: Clearance, client: Client, clock: FixedClock
+) -> None:
+    decide(sqlite_loan, 2)
+    rollout = client.rollouts.start("car-loan", 2, steps=STEPS)
+    assert client.rollouts.get(rollout.id) == rollout
+    assert [found.id for found in client.rollouts.list("car-loan", active=True)] == [rollout.id]
+    assert client.rollouts.pause(rollout.id, "wait").state is RolloutState.PAUSED
+    assert client.rollouts.resume(rollout.id, "go").state is RolloutState.RUNNING
+    send(sqlite_loan, 1, "stable", START, 200)
+    send(sqlite_loan, 2, "candidate", START, 200)
+    clock.advance(timedelta(seconds=2))
+    assert client.rollouts.reconcile(rollout.id).state is RolloutState.COMPLETED
+    assert [seen.candidate_requests for seen in client.rollouts.analyses(rollout.id)] == [200]
+    assert [pointer.stable for pointer in client.delivery.pointers("car-loan")] == [2]
+    assert client.delivery.promote("car-loan", 3).moved
+    assert client.delivery.rollback("car-loan", "it is slow").to_number == 2
+    kinds = [move.kind for move in client.delivery.moves("car-loan")]
+    assert kinds == ["rollback", "promotion", "rollout", "promotion"]
+    assert [each.name for each in client.delivery.environments()] == ["development", "staging", "production"]
+    assert {found.name for found in client.rollouts.strategies()} == {"canary", "canary-quick"}
+
+
+def test_a_denial_names_its_rules_and_its_decision_stays(sqlite_loan: Clearance, client: Client) -> None:
+    with sqlite_loan.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 2, "found unsafe")
+    with pytest.raises(Denied, match="the version is quarantined") as caught:
+        client.delivery.promote("car-loan", 2)
+    assert caught.value.code == "promotion_denied"
+    assert [rule["id"] for rule in caught.value.details["rules"]] == ["version-usable"]
+    assert client.policy.get(caught.value.details["decision"]).outcome == "denied"
+
+
+def test_bad_requests_are_refused_in_clear_words(sqlite_loan: Clearance, client: Client) -> None:
+    with pytest.raises(NotFound, match="no version 77"):
+        client.delivery.promote("car-loan", 77)
+    with pytest.raises(InvalidInput, match="reason is empty"):
+        client.delivery.rollback("car-loan", "")
+    with pytest.raises(Conflict, match="no version to go back to"):
+        client.delivery.rollback("car-loan", "because")
+    with pytest.raises(Denied, match="nobody has decided"):
+        client.rollouts.start("car-loan", 3)
+    with pytest.raises(NotFound, match="no rollout rol_x"):
+        client.rollouts.abort("rol_x", "because")
+    with pytest.raises(InvalidInput, match="steps"):
+        client.http.post("/rollouts", dict, {"model": "car-loan", "candidate": 2, "steps": [{"weight": "much"}]})
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR, Role.APPROVER])
+def test_who_may_not_deliver_changes_nothing(
+    sqlite_loan: Clearance, as_user: Callable[..., Client], role: Role
+) -> None:
+    other = as_user(person("eve", role))
+    with pytest.raises(Forbidden, match="deliver"):
+        other.delivery.promote("car-loan", 2)
+    with pytest.raises(Forbidden, match="deliver"):
+        other.delivery.rollback("car-loan", "because")
+    with pytest.raises(Forbidden, match="deliver"):
+        other.rollouts.start("car-loan", 2)
+    assert [pointer.stable for pointer in other.delivery.pointers("car-loan")] == [1]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A data folder in which car-loan/1 serves and 2 is admitted."""
+    parts = Clearance(load({}, home=tmp_path / "home"))
+    prepare(parts)
+    promote(parts, 1)
+    decide(parts, 2)
+    parts.close()
+    return tmp_path / "home"
+
+
+def run(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["--home", str(home), *arguments])
+
+
+def test_the_commands_promote_roll_out_and_roll_back(home: Path) -> None:
+    assert "car-loan" in run(home, "environments").stdout
+    assert "No rollouts" in run(home, "rollouts", "list").stdout
+    started = json.loads(run(home, "rollouts", "start", "car-loan", "2", "--json").stdout)
+    shown = run(home, "rollouts", "show", started["id"])
+    assert "5% of traffic" in shown.stdout
+    assert "paused" in run(home, "rollouts", "pause", started["id"]).stdout
+    assert "running" in run(home, "rollouts", "resume", started["id"]).stdout
+    assert "error_rate" in run(home, "rollouts", "reconcile", started["id"]).stdout
+    assert "aborted" in run(home, "rollouts", "abort", started["id"], "--reason", "enough").stdout
+    assert "car-loan/2 serves in production" in run(home, "promote", "car-loan", "2").stdout
+    assert "car-loan/1 serves in production" in run(home, "rollback", "car-loan", "--reason", "slow").stdout
+    assert json.loads(run(home, "environments", "--json").stdout)[2]["pointers"][0]["stable"] == 1
+
+
+def test_an_empty_installation_says_what_to_do_next(tmp_path: Path) -> None:
+    assert "clearance promote MODEL NUMBER" in run(tmp_path / "home", "environments").stdout
