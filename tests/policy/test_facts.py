@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.checks.model import CheckResult, Figure, figure_of
+from clearance.checks.model import CheckResult, Figure
 from clearance.evidence import dsse, predicates
 from clearance.evidence.model import StoredStatement
 from clearance.policy import facts, store
@@ -94,7 +94,13 @@ def test_figures_are_named_by_check_and_slice_as_the_packs_expect() -> None:
     made = build(
         statement(
             result(
-                figure_of("disparate_impact_ratio", found.estimate, slice=at),
+                Figure(
+                    name="disparate_impact_ratio",
+                    value=found.estimate.figure,
+                    low=found.estimate.low,
+                    high=found.estimate.high,
+                    slice=at,
+                ),
                 Figure(name="rows", value=500.0, slice={"attribute": "sex", "group": "Female"}),
                 Figure(name="rows", value=500.0, slice={"attribute": "sex", "group": "Male"}),
                 Figure(name="groups", value=2.0),

@@ -215,6 +215,26 @@ def test_replay_tells_what_was_changed(parts: Clearance, column: str, old: str, 
     assert says in report.differing[0].what
 
 
+def test_replay_holds_decisions_against_the_log(parts: Clearance) -> None:
+    version = register(parts)
+    denied = decide(parts, version)
+    sign(parts, version)
+    measure(parts, version)
+    decide(parts, version)
+    table = tables.decisions
+    columns = ("outcome", "facts", "facts_digest", "conclusion", "pack_digest")
+    with parts.database.engine.connect().execution_options(clearance_write=True) as connection, connection.begin():
+        good = connection.execute(sa.select(table).where(table.c.outcome == "allowed")).one()
+        forged = {name: getattr(good, name) for name in columns}
+        connection.execute(sa.update(table).where(table.c.id == denied.id).values(forged))
+        connection.execute(sa.delete(table).where(table.c.id == good.id))
+    found = {each.decision_id: each.what for each in replay(parts).differing}
+    assert found == {
+        denied.id: "the log recorded another facts, conclusion, outcome",
+        good.id: "the log has it, but it is stored no more",
+    }
+
+
 def test_replay_tells_when_a_pack_was_changed(parts: Clearance) -> None:
     decide(parts, ready(parts))
     with parts.database.engine.connect().execution_options(clearance_write=True) as connection, connection.begin():

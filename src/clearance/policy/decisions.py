@@ -1,8 +1,7 @@
-"""Use cases of decisions: gather facts, decide, admit, look back."""
+"""Use cases of decisions: decide, and look back."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from clearance.access.model import Principal
@@ -12,21 +11,20 @@ from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.evidence import predicates, statement, vsa
 from clearance.evidence import service as evidence
 from clearance.evidence.keyring import Keyring
-from clearance.policy import consent_store, facts, installation, store
+from clearance.policy import consent_store, installation, store
 from clearance.policy.asking import request_approval
 from clearance.policy.consent import ApprovalRequest
 from clearance.policy.engine import Engine
-from clearance.policy.model import Admission, Conclusion, Decision, Facts, Outcome, WaiverFact
+from clearance.policy.gathering import gather
+from clearance.policy.model import Conclusion, Decision, Facts, Outcome
 from clearance.policy.pack import Pack
 from clearance.registry import service as registry
-from clearance.registry.model import Lifecycle, Version, VersionStatus
+from clearance.registry.model import Version
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of, plain
 
 VERIFIER = "https://clearance.dev/verifier"
 """Who decides, as verification summaries name it."""
-
-_ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def decide(
@@ -79,50 +77,6 @@ def decide(
 def lock(tx: Transaction, model: str, number: int, environment: str) -> None:
     """Let one decision or vote at a time past this point for a version in an environment."""
     tx.lock(f"decision {model}/{number} {environment}")
-
-
-def gather(tx: Transaction, model: str, number: int, environment: str) -> Facts:
-    """Return the facts about a version as of this transaction.
-
-    Raises:
-        NotFound: no such model or version.
-        InvalidInput: the environment's name is none.
-        VerificationFailed: stored evidence was changed.
-    """
-    if not _ENVIRONMENT.fullmatch(environment):
-        raise InvalidInput(
-            f"{environment[:80]!r} is not the name of an environment",
-            code="bad_environment",
-            hint="lower-case letters, digits and -, at most 63, for example production",
-        )
-    version = registry.get_version(tx, model, number)
-    return facts.build(
-        now=tx.now,
-        environment=environment,
-        model=registry.get_model(tx, model),
-        version=version,
-        completeness=registry.completeness(tx, model, number),
-        signature=evidence.artifact_signature(tx, model, number),
-        checks=evidence.statements(tx, model, number, predicates.CHECK),
-        votes=consent_store.votes_in_force(tx, model, number, environment),
-        waivers=_waivers(tx, version, environment),
-    )
-
-
-def admission(tx: Transaction, model: str, number: int, environment: str = "production") -> Admission:
-    """Tell whether the newest decision lets a version serve, and still holds: cheap, and it fails closed.
-
-    Raises:
-        NotFound: no such model or version.
-    """
-    version = registry.get_version(tx, model, number)
-    decision = store.newest_decision(tx, model, number, environment)
-    if decision is None:
-        return Admission(
-            allowed=False, reason=f"nobody has decided on {version.name} for {environment}", decision_id=None
-        )
-    reason = _against(tx, version, decision)
-    return Admission(allowed=reason is None, reason=reason or decision.reason, decision_id=decision.id)
 
 
 def get_decision(tx: Transaction, decision_id: str) -> Decision:
@@ -187,24 +141,6 @@ def _pack_for(tx: Transaction, found: Facts) -> Pack:
     return pack
 
 
-def _waivers(tx: Transaction, version: Version, environment: str) -> tuple[WaiverFact, ...]:
-    """Return the waivers in force; one that the version's own author granted does not count."""
-    return tuple(
-        WaiverFact(
-            id=waiver.id,
-            rule=waiver.rule,
-            reason=waiver.reason,
-            granted_by=waiver.granted_by,
-            expires_at=waiver.expires_at,
-        )
-        for waiver in consent_store.list_waivers(tx, version.model)
-        if waiver.in_force(tx.now)
-        and waiver.environment == environment
-        and waiver.number in {None, version.number}
-        and waiver.granted_by != version.created_by
-    )
-
-
 def _summary(
     tx: Transaction,
     caller: Principal,
@@ -265,18 +201,3 @@ def _decision(
         made_by=caller.name,
         vsa=summary,
     )
-
-
-def _against(tx: Transaction, version: Version, decision: Decision) -> str | None:
-    """Return why a decision does not let the version serve now, None when it does."""
-    if decision.outcome is not Outcome.ALLOWED:
-        return f"{version.name} is {decision.outcome} for {decision.environment}: {decision.reason}"
-    if version.status is not VersionStatus.REGISTERED:
-        return f"{version.name} is {version.status} since it was decided on: {version.status_reason}"
-    if registry.get_model(tx, version.model).lifecycle is Lifecycle.RETIRED:
-        return f"the model {version.model} is retired"
-    for waiver_id in decision.waivers:
-        waiver = consent_store.find_waiver(tx, waiver_id)
-        if waiver is None or not waiver.in_force(tx.now):
-            return f"the waiver {waiver_id} that the decision stood on is in force no more: decide again"
-    return None

@@ -1,10 +1,12 @@
-"""Recompute every stored decision from its stored pack and facts, and compare bit for bit."""
+"""Recompute every stored decision from its stored pack and facts; compare bit for bit, and with what the log says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from clearance.audit import log
+from clearance.audit.events import Event
 from clearance.policy import store
 from clearance.policy.engine import Engine
 from clearance.policy.expressions import ExpressionError
@@ -15,19 +17,51 @@ from clearance.values import canonical_json, sha256
 
 
 def replay(tx: Transaction, engine: Engine) -> ReplayReport:
-    """Return how many stored decisions come out the same from what they were made of, and which do not."""
-    total = 0
+    """Return how many decisions come out the same from what they were made of, and which do not.
+
+    A decision must also be the one that the audit log recorded; one that the log has and the table lacks differs too.
+    """
+    logged = _logged(tx)
+    seen: set[str] = set()
     differing: list[Difference] = []
     packs: dict[str, Pack | str] = {}
     for row in store.stored_decisions(tx):
-        total += 1
+        seen.add(row["id"])
         if row["pack_digest"] not in packs:
             packs[row["pack_digest"]] = _pack(tx, row["pack_digest"])
         found = packs[row["pack_digest"]]
         difference = found if isinstance(found, str) else _difference(engine, found, row)
-        if difference:
+        if difference := difference or _against_log(row, logged.get(row["id"])):
             differing.append(Difference(decision_id=row["id"], what=difference))
+    lost = sorted(set(logged) - seen)
+    differing += [Difference(decision_id=each, what="the log has it, but it is stored no more") for each in lost]
+    total = len(seen) + len(lost)
     return ReplayReport(total=total, reproduced=total - len(differing), differing=tuple(differing))
+
+
+def _logged(tx: Transaction) -> dict[str, Mapping[str, Any]]:
+    """Return what the log says of each decision."""
+    found: dict[str, Mapping[str, Any]] = {}
+    cursor: str | None = None
+    while True:
+        page = log.entries(tx, event=Event.DECISION_MADE, cursor=cursor, limit=1000)
+        found.update({entry.data["decision"]: entry.data for entry in page.items})
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+def _against_log(row: Mapping[Any, Any], said: Mapping[str, Any] | None) -> str | None:
+    if said is None:
+        return "the log does not know it"
+    now = {
+        "pack": row["pack_digest"],
+        "facts": row["facts_digest"],
+        "conclusion": sha256(row["conclusion"].encode()),
+        "outcome": row["outcome"],
+    }
+    changed = [name for name, text in now.items() if said.get(name) != text]
+    return f"the log recorded another {', '.join(changed)}" if changed else None
 
 
 def _pack(tx: Transaction, digest: str) -> Pack | str:

@@ -1,8 +1,10 @@
 """The use cases of policy, by the one name that other rooms and the surfaces use."""
 
+from clearance.policy.admission import admission
 from clearance.policy.approvals import approve, get_approval, list_approvals, reject
-from clearance.policy.decisions import admission, decide, gather, get_decision, list_decisions, newest_decision
+from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision
 from clearance.policy.exceptions import grant_waiver, list_waivers, revoke_waiver
+from clearance.policy.gathering import gather
 from clearance.policy.installation import check_pack, get_pack, install_pack, list_packs
 from clearance.policy.replay import replay
 
