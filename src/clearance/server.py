@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -15,31 +16,61 @@ from clearance.api.idempotency import OnceOnly
 from clearance.app import Clearance
 
 API = "/api/v1"
-ROOMS = (
-    "registry",
-    "blobs",
-    "evidence",
-    "checks",
-    "access",
-    "audit",
-    "response",
-    "inference",
-    "telemetry",
-    "monitoring",
-    "policy",
-    "approvals",
-    "delivery",
-)
-"""Modules of `clearance.api` whose `router` is served under /api/v1."""
+ROOMS: dict[str, tuple[str, ...]] = {
+    "registry": (
+        "models",
+        "versions",
+        "files",
+        "lineage",
+        "completeness",
+        "quarantine",
+        "release",
+        "retire",
+        "datasets",
+    ),
+    "blobs": ("blobs", "missing-blobs"),
+    "evidence": ("keys", "passport", "signature", "statements"),
+    "checks": ("checks", "suites"),
+    "policy": ("admission", "decisions", "policy"),
+    "approvals": ("approvals", "approve", "reject", "waivers"),
+    "delivery": (
+        "abort",
+        "analyses",
+        "environments",
+        "moves",
+        "pause",
+        "pointers",
+        "promotions",
+        "reconcile",
+        "resume",
+        "rollback",
+        "rollouts",
+        "strategies",
+    ),
+    "inference": ("gateway",),
+    "telemetry": ("telemetry",),
+    "monitoring": ("evaluations", "figures", "monitors", "profiles", "windows"),
+    "response": ("acknowledge", "alerts", "incidents", "notes", "resolve"),
+    "access": ("tokens", "whoami"),
+    "audit": ("audit",),
+}
+"""Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
+
+In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`); the last word of a route decides. Local
+mode loads only the room that a request leads to; a test holds this table against every route.
+"""
 
 
-def create(parts: Clearance, *, background: bool = False, console: bool = True) -> FastAPI:
+def create(
+    parts: Clearance, *, background: bool = False, console: bool = True, rooms: Iterable[str] = tuple(ROOMS)
+) -> FastAPI:
     """Return the application.
 
     Args:
         parts: the installation it serves.
         background: also run what a server runs beside requests (jobs, telemetry writer); local mode does not.
         console: also serve the pages; local mode does not.
+        rooms: which rooms of the API to serve.
     """
 
     @asynccontextmanager
@@ -65,10 +96,11 @@ def create(parts: Clearance, *, background: bool = False, console: bool = True) 
     else:
         install_error_handlers(app, lambda _request, _error: None)
     app.add_middleware(OnceOnly, parts=parts)
-    for room in ROOMS:
+    for room in rooms:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
 
-    app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
+    if "inference" in rooms:
+        app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
 
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:
@@ -78,3 +110,25 @@ def create(parts: Clearance, *, background: bool = False, console: bool = True) 
         return {"status": "ok", "version": clearance.__version__}
 
     return app
+
+
+def room_of(path: str) -> str:
+    """Return the room that a path of the API leads to; the registry for one that leads nowhere."""
+    words = path.removeprefix(API).strip("/").split("/")[::2]
+    return next((_ROOM_OF[word] for word in reversed(words) if word in _ROOM_OF), "registry")
+
+
+def local(parts: Clearance) -> Callable[..., Awaitable[None]]:
+    """Return the application of local mode, which loads a room with the first request that leads there."""
+    loaded: dict[str, FastAPI] = {}
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        room = room_of(scope["path"])
+        if room not in loaded:
+            loaded[room] = create(parts, console=False, rooms=(room,))
+        await loaded[room](scope, receive, send)
+
+    return app
+
+
+_ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -41,6 +43,14 @@ def test_every_route_declares_exactly_one_permission(sqlite_parts: Clearance) ->
         if route.path in OPEN or route.path.startswith("/static"):
             continue
         assert len(list(permissions(route.dependant))) == 1, f"{route.methods} {route.path}"
+
+
+def test_local_mode_finds_the_room_of_every_route() -> None:
+    for room in server.ROOMS:
+        router = importlib.import_module(f"clearance.api.{room}").router
+        for route in flattened(router.routes):
+            filled = re.sub(r"{[^}]*}", "some-name", route.path)
+            assert server.room_of(server.API + filled) == room, route.path
 
 
 @pytest.mark.parametrize("role", Role)

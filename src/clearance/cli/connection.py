@@ -19,7 +19,7 @@ def open_client(settings: Settings) -> Client:
         from clearance import server
         from clearance.app import Clearance
 
-        return server.create(Clearance(settings), console=False)
+        return server.local(Clearance(settings))
 
     local = Principal(name=f"local:{getpass.getuser()}", roles=(Role.ADMIN,))
     return Client("http://local", transport=InProcessTransport(load, {"clearance.principal": local}))

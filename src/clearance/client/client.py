@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from clearance.client.access import Access
-from clearance.client.audit import Audit
-from clearance.client.delivery import Delivery, Rollouts
-from clearance.client.checks import Checks
-from clearance.client.evidence import Evidence
-from clearance.client.gateway import Gateway
 from clearance.client.http import Http
-from clearance.client.monitoring import Monitoring
-from clearance.client.policy import Approvals, Policy, Waivers
-from clearance.client.registry import Datasets, Models, Versions
-from clearance.client.response import Alerts, Incidents
-from clearance.client.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from clearance.client.access import Access
+    from clearance.client.audit import Audit
+    from clearance.client.checks import Checks
+    from clearance.client.delivery import Delivery, Rollouts
+    from clearance.client.evidence import Evidence
+    from clearance.client.gateway import Gateway
+    from clearance.client.monitoring import Monitoring
+    from clearance.client.policy import Approvals, Policy, Waivers
+    from clearance.client.registry import Datasets, Models, Versions
+    from clearance.client.response import Alerts, Incidents
+    from clearance.client.telemetry import Telemetry
 
 
 class Client:
-    """Talks to one Clearance.
+    """Talks to one Clearance. A room's values are imported when the room is first used, so that commands start fast.
 
     Args:
         url: address of the server, `http://host:port`.
@@ -36,23 +39,125 @@ class Client:
     ) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.http = Http(httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout))
-        self.models = Models(self.http)
-        self.versions = Versions(self.http)
-        self.datasets = Datasets(self.http)
-        self.policy = Policy(self.http)
-        self.approvals = Approvals(self.http)
-        self.waivers = Waivers(self.http)
-        self.access = Access(self.http)
-        self.audit = Audit(self.http)
-        self.evidence = Evidence(self.http)
-        self.checks = Checks(self.http)
-        self.delivery = Delivery(self.http)
-        self.rollouts = Rollouts(self.http)
-        self.alerts = Alerts(self.http)
-        self.gateway = Gateway(self.http)
-        self.incidents = Incidents(self.http)
-        self.telemetry = Telemetry(self.http)
-        self.monitoring = Monitoring(self.http)
+
+    @cached_property
+    def models(self) -> Models:
+        """The inventory of models."""
+        from clearance.client.registry import Models
+
+        return Models(self.http)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Immutable versions."""
+        from clearance.client.registry import Versions
+
+        return Versions(self.http)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Data, by what its bytes say."""
+        from clearance.client.registry import Datasets
+
+        return Datasets(self.http)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Signatures, statements, keys, passports."""
+        from clearance.client.evidence import Evidence
+
+        return Evidence(self.http)
+
+    @cached_property
+    def checks(self) -> Checks:
+        """Suites of checks over versions."""
+        from clearance.client.checks import Checks
+
+        return Checks(self.http)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Packs and decisions."""
+        from clearance.client.policy import Policy
+
+        return Policy(self.http)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Decisions that wait for people."""
+        from clearance.client.policy import Approvals
+
+        return Approvals(self.http)
+
+    @cached_property
+    def waivers(self) -> Waivers:
+        """Rules that do not block for a while."""
+        from clearance.client.policy import Waivers
+
+        return Waivers(self.http)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """What serves where: promote, roll back."""
+        from clearance.client.delivery import Delivery
+
+        return Delivery(self.http)
+
+    @cached_property
+    def rollouts(self) -> Rollouts:
+        """Candidates on their way."""
+        from clearance.client.delivery import Rollouts
+
+        return Rollouts(self.http)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """What the built-in gateway serves and refuses."""
+        from clearance.client.gateway import Gateway
+
+        return Gateway(self.http)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Events and labels of production."""
+        from clearance.client.telemetry import Telemetry
+
+        return Telemetry(self.http)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """Windows and their figures."""
+        from clearance.client.monitoring import Monitoring
+
+        return Monitoring(self.http)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What is wrong."""
+        from clearance.client.response import Alerts
+
+        return Alerts(self.http)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """What people work on."""
+        from clearance.client.response import Incidents
+
+        return Incidents(self.http)
+
+    @cached_property
+    def access(self) -> Access:
+        """Tokens, and who am I."""
+        from clearance.client.access import Access
+
+        return Access(self.http)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit log."""
+        from clearance.client.audit import Audit
+
+        return Audit(self.http)
 
     def close(self) -> None:
         """Close the connections."""
