@@ -20,12 +20,12 @@ from clearance.client.client import Client
 from clearance.errors import InvalidInput, Unavailable
 
 HOST = "127.0.0.1"
-PEOPLE: Mapping[str, Role] = {
-    "alice": Role.DEVELOPER,  # trains, registers, and is the author
-    "bob": Role.APPROVER,  # somebody other than the author
-    "olga": Role.OPERATOR,  # runs production
-    "aude": Role.AUDITOR,  # believes nothing
-    "loan-desk": Role.OPERATOR,  # the program that asks for predictions
+PEOPLE: Mapping[str, tuple[Role, ...]] = {
+    "alice": (Role.DEVELOPER, Role.APPROVER),  # the author; she may approve what others made
+    "bob": (Role.APPROVER,),  # somebody other than the author
+    "olga": (Role.OPERATOR,),  # runs production
+    "aude": (Role.AUDITOR,),  # believes nothing
+    "loan-desk": (Role.OPERATOR,),  # the program that asks for predictions
 }
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -154,8 +154,8 @@ class Installation:
 
     def _issue(self) -> None:
         with Client(self.url, self.admin_token) as admin:
-            for name, role in PEOPLE.items():
-                self._tokens[name] = admin.access.issue(name, [role], days=1).secret
+            for name, roles in PEOPLE.items():
+                self._tokens[name] = admin.access.issue(name, roles, days=1).secret
 
     def _last_words(self) -> str:
         lines = self.log_file.read_text("utf-8", errors="replace").strip().splitlines()

@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 T = TypeVar("T")
 
@@ -36,7 +36,10 @@ class Narrator:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Show a few figures."""
-        made = Table(*columns, header_style="bold", box=None, pad_edge=False)
+        *first, last = columns
+        made = Table(
+            *first, Column(last, no_wrap=True, overflow="ellipsis"), header_style="bold", box=None, pad_edge=False
+        )
         for row in rows:
             made.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
         self._console.print(made)

@@ -90,15 +90,8 @@ def show_checks(stage: Stage, submitted: Submitted) -> None:
     """Show what the checks found."""
     stage.narrator.table(
         ("check", "verdict", "because"),
-        [
-            (name, stored.result.verdict.value, _short(stored.result.reason))
-            for name, stored in submitted.results.items()
-        ],
+        [(name, stored.result.verdict.value, stored.result.reason) for name, stored in submitted.results.items()],
     )
-
-
-def _short(text: str, most: int = 110) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _metrics(candidate: Candidate) -> dict[str, float]:

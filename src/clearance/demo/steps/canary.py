@@ -31,6 +31,7 @@ WEIGHT = 10.0
 _ROWS = 4
 _BETWEEN_LOOKS = 40
 _AFTERWARDS = 200
+_SHOWN = 4
 _WITHIN_SECONDS = 60.0
 _SINCE = datetime(2019, 8, 1, tzinfo=UTC)
 
@@ -145,7 +146,8 @@ def _alerted(stage: Stage, ended: Rollout) -> Facts:
     events = [str(entry.event) for entry in report.timeline]
     expect(len(events) > 1, "the incident has no timeline")
     stage.narrator.say(
-        f"[red]page[/] {alert.title}, fingerprint {alert.fingerprint}; the incident's timeline: {', '.join(events)}"
+        f"[red]page[/] {alert.title}, fingerprint {alert.fingerprint}; the incident's timeline of {len(events)} entries "
+        f"ends with {', '.join(events[-_SHOWN:])}"
     )
     return {
         "alert": {

@@ -121,6 +121,9 @@ def _own_approval(stage: Stage, approval_id: str) -> str:
     try:
         stage.alice.approvals.approve(approval_id, "It is mine, and I like it.")
     except Forbidden as refusal:
+        expect(
+            refusal.code == "own_version", f"the author's approval was refused for another reason: {refusal.message}"
+        )
         stage.narrator.say(f"[yellow]refused[/] Alice's own approval: {refusal.message}")
         return refusal.code
     raise StepFailed("the author approved her own version")

@@ -10,7 +10,7 @@ from clearance.demo import contracts, data, training
 from clearance.demo.data import CAR_LOAN_LABEL
 from clearance.demo.story import Facts, Stage, expect
 from clearance.demo.submission import Candidate, register_data, show_checks, submit
-from clearance.demo.traffic import Answer, Call, call, send
+from clearance.demo.traffic import Answer, Call, by_day, send
 from clearance.errors import ClearanceError
 from clearance.registry.model import Lifecycle, Risk
 
@@ -18,6 +18,8 @@ TITLE = "A model earns its clearance"
 WHY = "Nothing serves on somebody's word: data, code, checks and signatures come first, then a policy decides on them."
 
 MODEL = "car-loan"
+PREFIX = "loans"
+"""What the ids of the replay's requests begin with."""
 _SERVES_WITHIN_SECONDS = 15.0
 
 
@@ -78,10 +80,13 @@ def run(stage: Stage, facts: Facts) -> None:
 
 def _first_answer(stage: Stage) -> Answer:
     """Ask the gateway until it knows the new pointer, which takes it a moment."""
-    first = data.live_traffic().head(1)
-    request = call(contracts.CAR_LOAN, first, "first-question", at=first["timestamp"].iloc[0].to_pydatetime())
     with stage.installation.http("loan-desk") as http:
-        return until_served(http, MODEL, request)
+        return until_served(http, MODEL, first_day())
+
+
+def first_day() -> Call:
+    """Return the first request of the replay to come; however often it is sent, its events count once."""
+    return next(by_day(contracts.CAR_LOAN, data.live_traffic(), PREFIX))
 
 
 def until_served(http: httpx.Client, model: str, request: Call) -> Answer:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from clearance.demo import contracts, data, training
+from clearance.demo import training
 from clearance.demo.data import CAR_LOAN_LABEL
-from clearance.demo.steps.lending import MODEL
+from clearance.demo.steps.lending import MODEL, first_day
 from clearance.demo.story import Facts, Stage, StepFailed, expect
 from clearance.demo.submission import Candidate, Submitted, submit
-from clearance.demo.traffic import Answer, call, send
+from clearance.demo.traffic import Answer, send
 from clearance.gateway.model import Refusal
 from clearance.registry.model import Version
 from clearance.storage.blobs import BlobStore
@@ -88,10 +88,8 @@ def _refused(stage: Stage, version: Version) -> Refusal:
 
 
 def _ask(stage: Stage) -> Answer:
-    first = data.live_traffic().head(1)
-    request = call(contracts.CAR_LOAN, first, "after-tampering", at=first["timestamp"].iloc[0].to_pydatetime())
     with stage.installation.http("loan-desk") as http:
-        return send(http, MODEL, request)
+        return send(http, MODEL, first_day())
 
 
 def _recover(stage: Stage, facts: Facts, version: Version) -> str:

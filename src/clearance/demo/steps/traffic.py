@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearance.demo import contracts, data
 from clearance.demo.graph import Trained
-from clearance.demo.steps.lending import MODEL
+from clearance.demo.steps.lending import MODEL, PREFIX
 from clearance.demo.story import Facts, Stage, StepFailed, expect
 from clearance.demo.traffic import Call, by_day, send
 from clearance.monitoring.model import Figure, MonitorConfig
@@ -37,7 +37,7 @@ def run(stage: Stage, facts: Facts) -> None:
     """Replay the analysis half over HTTP, evaluate its weeks, then deliver the labels and evaluate again."""
     loans = data.live_traffic()
     _watch(stage)
-    calls = list(by_day(contracts.CAR_LOAN, loans, "loans"))
+    calls = list(by_day(contracts.CAR_LOAN, loans, PREFIX))
     seconds = _replay(stage, calls)
     facts |= {"requests": len(calls), "rows": len(loans), "replay_seconds": round(seconds, 1)}
     facts["events"] = _durable(stage, len(loans))
