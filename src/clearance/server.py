@@ -56,7 +56,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
 
-In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`); the last word of a route decides. Local
+In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`); the first word decides, below `models` the last. Local
 mode loads only the room that a request leads to; a test holds this table against every route.
 """
 
@@ -115,7 +115,8 @@ def create(
 def room_of(path: str) -> str:
     """Return the room that a path of the API leads to; the registry for one that leads nowhere."""
     words = path.removeprefix(API).strip("/").split("/")[::2]
-    return next((_ROOM_OF[word] for word in reversed(words) if word in _ROOM_OF), "registry")
+    decisive = reversed(words) if words[0] == "models" else words[:1]
+    return next((_ROOM_OF[word] for word in decisive if word in _ROOM_OF), "registry")
 
 
 def local(parts: Clearance) -> Callable[..., Awaitable[None]]:
