@@ -212,6 +212,15 @@ def test_a_rollback_during_a_rollout_takes_the_candidate_out_and_keeps_stable(lo
     assert (pointer(loan).stable, pointer(loan).candidate) == (1, None)
 
 
+def test_a_rollback_to_a_named_version_ends_the_rollout_and_moves_stable(loan: Clearance) -> None:
+    promote(loan, 3)
+    rollout = start(loan)
+    with loan.database.write() as tx:
+        service.rollback(tx, ADA, loan.gate, "car-loan", RollbackRequest(reason="both are bad", to=1))
+        assert service.get_rollout(tx, rollout.id).state is RolloutState.ROLLED_BACK
+    assert (pointer(loan).stable, pointer(loan).candidate, pointer(loan).previous) == (1, None, 3)
+
+
 def test_only_an_admitted_candidate_gets_traffic(loan: Clearance) -> None:
     new = NewRollout(model="car-loan", candidate=2)
     with pytest.raises(Denied, match="nobody has decided") as caught, loan.database.write() as tx:
