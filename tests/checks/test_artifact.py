@@ -123,6 +123,25 @@ def test_unsafe_content_is_found_and_said(tmp_path: Path, name: str, content: by
     assert said in found.reason
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "category,value\n1,2\n",
+        "config\nmodel\nname\n",
+        "index\nname\nother\n",
+        "import os\nimport sys\nprint(1)\n",
+        "(see below)\ninner\nlist\n",
+        "city\nBonn\nRome\nbest of\n",
+        "0.5\n0.7\n",
+        "S3 bucket\n",
+    ],
+)
+def test_a_text_is_not_taken_for_a_pickle(tmp_path: Path, text: str) -> None:
+    (tmp_path / "notes.txt").write_text(text)
+    found = checked(tmp_path)
+    assert found.verdict is Verdict.PASSED, found.reason
+
+
 def test_public_keys_and_certificates_are_no_secrets(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text("-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----")
     assert checked(tmp_path).verdict is Verdict.PASSED

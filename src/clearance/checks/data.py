@@ -38,20 +38,20 @@ def check(
     Raises:
         InvalidInput: the label column or an identity column is missing.
     """
+    balance = _balance(parameters, table, label, positive)
     figures: list[Figure] = [Figure(name="rows", value=float(table.rows))]
     findings = [_at_least(table.rows, parameters.minimum_rows)]
     for finding, figure in (
         _contract(table, contract),
         _missing(parameters, table),
         _duplicates(parameters, table),
-        _balance(parameters, table, label, positive),
+        balance,
         *_leakage(parameters, table, training),
     ):
         findings.append(finding)
         if figure is not None:
             figures.append(figure)
-    note = f"{table.rows:,} rows"
-    return conclude("data", findings, figures, notes=[note] if findings else [])
+    return conclude("data", findings, figures, notes=[f"{table.rows:,} rows"])
 
 
 def _at_least(rows: int, minimum: int) -> Finding:

@@ -115,7 +115,7 @@ class PerformanceCheck:
     slice_thresholds: tuple[Threshold, ...] = ()
     minimum_size: Count = 100
     confidence: Confidence = 0.95
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 @request
@@ -131,7 +131,7 @@ class FairnessCheck:
     minimum_cases: Count = 20
     draws: Annotated[int, Field(ge=1000, le=100_000)] = 4000
     confidence: Confidence = 0.95
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 @request

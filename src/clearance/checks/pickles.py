@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pickletools
+import re
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 _MOST_NAMES = 8
-_CALLS = frozenset(
-    {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD", "EXT1", "EXT2", "EXT4"}
-)
-"""Opcodes by which a pickle imports or calls something (docs.python.org/3/library/pickletools)."""
 _TEXTS = frozenset(
     {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "SHORT_BINSTRING", "BINSTRING", "STRING"}
 )
-_FIRST_OF_OLD = frozenset(b"(]}cilNIFLSV0123456789.")
+_IMPORTS = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
+_CALLS = frozenset({"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"})
+"""Opcodes by which a pickle imports or calls something (docs.python.org/3/library/pickletools)."""
+_FIRST_OF_OLD = frozenset(b"(]}cIlNFLSV0123456789.")
 """First bytes that a pickle of protocol 0 or 1 can have; others need not be parsed."""
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class Readable(Protocol):
@@ -24,11 +26,23 @@ class Readable(Protocol):
     def readline(self) -> bytes: ...
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What the opcodes of a stream did, up to where it ended or stopped being a pickle."""
+
+    names: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    imported: bool = False
+    called: bool = False
+    whole: bool = False
+
+
 def inspect(file: Readable, head: bytes) -> str | None:
     """Return what is dangerous about a file if it is a pickle: what it would import or call; None if it is none.
 
-    A pickle that breaks off counts as well: unpickling runs its calls before it comes to the broken place. One that
-    holds only plain values (numbers, text, lists) and has no protocol header is not told from text, and is harmless.
+    A pickle that breaks off counts as well: unpickling runs its calls before it comes to the broken place. One of the
+    old protocols 0 and 1, which are text, only counts if it names something that could be imported; one that holds
+    nothing but plain values is not told from text, and is harmless.
 
     Args:
         file: positioned at its first byte.
@@ -37,36 +51,64 @@ def inspect(file: Readable, head: bytes) -> str | None:
     modern = head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}
     if not modern and (not head or head[0] not in _FIRST_OF_OLD):
         return None
-    names, calls, whole = _walk(file)
-    if calls or (modern and whole):
-        return "calls " + ", ".join(names) if names else "is a pickle"
-    return None
+    seen = _walk(file)
+    active = seen.imported or seen.called
+    if modern:
+        dangerous = seen.whole or (active and bool(seen.names))
+    else:
+        dangerous = (
+            active and (seen.whole or seen.called) and bool(seen.names) and all(map(_NAME.fullmatch, seen.names))
+        )
+    if not dangerous:
+        return None
+    return "calls " + ", ".join(seen.names) if seen.names else "is a pickle"
 
 
-def _walk(file: Readable) -> tuple[list[str], bool, bool]:
-    """Return the names imported (`os.system`), whether anything is imported or called, and whether the end was reached."""
-    names: list[str] = []
-    texts: list[str] = []
-    calls = False
+def _walk(file: Readable) -> _Seen:
+    seen = _Seen()
+    stack: list[object] = []
     try:
         for opcode, argument, _position in pickletools.genops(file):  # type: ignore[arg-type]  # only read and readline
-            if opcode.name in _TEXTS:
-                texts = [*texts[-1:], str(argument)]
-            if opcode.name in _CALLS:
-                calls = True
-                _note(names, opcode.name, argument, texts)
+            if not _apply(stack, opcode):
+                break
+            _note(seen, opcode.name, argument)
             if opcode.name == "STOP":
-                return names, calls, True
+                seen.whole = True
+                break
     except Exception:  # noqa: BLE001  # whatever pickletools stumbles over: this is where the stream stops being a pickle
-        return names, calls and bool(names), False
-    return names, calls, False
+        return seen
+    return seen
 
 
-def _note(names: list[str], opcode: str, argument: Any, texts: list[str]) -> None:
+def _apply(stack: list[object], opcode: pickletools.OpcodeInfo) -> bool:
+    """Do to the stack what an opcode does, and return whether it had what the opcode takes; as `pickletools.dis` does.
+
+    An unpickler stops where it had not, so nothing after that would run; texts are told from old pickles by it.
+    """
+    takes = list(opcode.stack_before)
+    on_mark = opcode.name == "POP" and bool(stack) and stack[-1] is pickletools.markobject
+    if pickletools.markobject in takes or on_mark:
+        if pickletools.markobject not in stack:
+            return False
+        while stack.pop() is not pickletools.markobject:
+            pass
+        takes = [] if on_mark else takes[: takes.index(pickletools.markobject)]
+    if len(stack) < len(takes):
+        return False
+    del stack[len(stack) - len(takes) :]
+    stack.extend(opcode.stack_after)
+    return True
+
+
+def _note(seen: _Seen, opcode: str, argument: Any) -> None:
+    if opcode in _TEXTS:
+        seen.texts = [*seen.texts[-1:], str(argument)]
+    seen.imported = seen.imported or opcode in _IMPORTS
+    seen.called = seen.called or (opcode in _CALLS and seen.imported)
     name = ""
     if opcode in {"GLOBAL", "INST"}:
         name = str(argument).replace(" ", ".")
-    elif opcode == "STACK_GLOBAL" and len(texts) == 2:
-        name = ".".join(texts)
-    if name and name not in names and len(names) < _MOST_NAMES:
-        names.append(name)
+    elif opcode == "STACK_GLOBAL" and len(seen.texts) == 2:
+        name = ".".join(seen.texts)
+    if name and name not in seen.names and len(seen.names) < _MOST_NAMES:
+        seen.names.append(name)

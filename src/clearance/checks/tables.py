@@ -18,7 +18,10 @@ _PARQUET_MAGIC = b"PAR1"  # parquet.apache.org/docs/file-format
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """N rows by column name: numbers as their NumPy type with NaN for null; anything else with nulls as objects with None."""
+    """N rows by column name: numbers as their NumPy type with NaN for null; anything else with nulls as objects with None.
+
+    Each column is [N]; lists of numbers of one length w are [N, w].
+    """
 
     columns: Mapping[str, NDArray[Any]]
     rows: int
@@ -45,7 +48,7 @@ class Table:
         lists = []
         for name in names:
             column = self.column(name)
-            cells = column.tolist()
+            cells = map(_hashable, column.tolist())
             lists.append([None if null else cell for cell, null in zip(cells, nulls(column), strict=True)])
         return zip(*lists, strict=True)
 
@@ -55,7 +58,7 @@ def nulls(column: NDArray[Any]) -> NDArray[np.bool_]:
     empty: NDArray[np.bool_]
     if column.dtype.kind in "fmM":
         empty = np.isnan(column) if column.dtype.kind == "f" else np.isnat(column)
-        return empty
+        return empty if empty.ndim == 1 else np.logical_or.reduce(empty, axis=1)
     if column.dtype.kind == "O":
         return np.fromiter((cell is None for cell in column), dtype=np.bool_, count=len(column))
     return np.zeros(len(column), dtype=np.bool_)
@@ -116,5 +119,21 @@ def _to_numpy(column: Any) -> NDArray[Any]:
         made = np.empty(len(column), dtype=np.object_)
         made[:] = column.to_pylist()
         return made
+    if pa.types.is_nested(column.type):
+        return _nested(column.to_pylist())
     found: NDArray[Any] = column.to_numpy()
     return found
+
+
+def _nested(cells: list[Any]) -> NDArray[Any]:
+    """Return lists of numbers, all of one length, as [N, w]; anything else as objects [N]."""
+    widths = {len(cell) if isinstance(cell, list) else 0 for cell in cells}
+    if len(widths) == 1 and widths != {0} and all(type(item) in {int, float} for cell in cells for item in cell):
+        return np.array(cells)
+    made = np.empty(len(cells), dtype=np.object_)
+    made[:] = cells
+    return made
+
+
+def _hashable(cell: Any) -> Any:
+    return repr(cell) if isinstance(cell, list | dict) else cell
