@@ -68,6 +68,29 @@ def test_a_pickle_of_any_protocol_is_found_under_any_name_and_what_it_calls_is_n
     assert not Path("/tmp/this-must-never-exist").exists()
 
 
+CALL = b"cos\nsystem\n(S'id'\ntR."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CALL,
+        CALL + b"garbage",
+        b"(S'id'\nios\nsystem\n.",
+        b"I1\n0" + CALL,
+        b"K\x010" + CALL,
+        b"U\x02id0" + CALL,
+        b"\x880" + CALL,
+        b"\x80\x01" + CALL,
+        b"\x95\x00\x00\x00\x00\x00\x00\x00\x00" + CALL,
+        pickle.dumps(1, 0) + CALL,
+        b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x8c\x01x\x940h\x00h\x01\x93\x8c\x02id\x85R.",
+    ],
+)
+def test_hand_made_pickles_that_try_not_to_look_like_one_are_found(content: bytes) -> None:
+    assert pickles.inspect(io.BytesIO(content), content[:2]) is not None
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_a_pickle_that_breaks_off_after_its_call_is_found(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "a.bin").write_bytes(pickle.dumps(Malicious(), protocol=protocol)[:-1] + b"\xff garbage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import pickletools
 import re
 from dataclasses import dataclass, field
@@ -14,8 +15,7 @@ _TEXTS = frozenset(
 _IMPORTS = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
 _CALLS = frozenset({"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"})
 """Opcodes by which a pickle imports or calls something (docs.python.org/3/library/pickletools)."""
-_FIRST_OF_OLD = frozenset(b"(]}cIlNFLSV0123456789.")
-"""First bytes that a pickle of protocol 0 or 1 can have; others need not be parsed."""
+_MODERN = frozenset(bytes([0x80, protocol]) for protocol in range(pickle.HIGHEST_PROTOCOL + 1))
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -46,11 +46,9 @@ def inspect(file: Readable, head: bytes) -> str | None:
 
     Args:
         file: positioned at its first byte.
-        head: its first two bytes or more.
+        head: its first two bytes, or more.
     """
-    modern = head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}
-    if not modern and (not head or head[0] not in _FIRST_OF_OLD):
-        return None
+    modern = head[:2] in _MODERN
     seen = _walk(file)
     active = seen.imported or seen.called
     if modern:
@@ -66,18 +64,22 @@ def inspect(file: Readable, head: bytes) -> str | None:
 
 def _walk(file: Readable) -> _Seen:
     seen = _Seen()
-    stack: list[object] = []
     try:
-        for opcode, argument, _position in pickletools.genops(file):  # type: ignore[arg-type]  # only read and readline
-            if not _apply(stack, opcode):
-                break
-            _note(seen, opcode.name, argument)
-            if opcode.name == "STOP":
-                seen.whole = True
-                break
+        while _one(file, seen):  # a file may hold several, one after the other
+            seen.whole = True
     except Exception:  # noqa: BLE001  # whatever pickletools stumbles over: this is where the stream stops being a pickle
         return seen
     return seen
+
+
+def _one(file: Readable, seen: _Seen) -> bool:
+    """Read one pickle, and return whether it came to its end."""
+    stack: list[object] = []
+    for opcode, argument, _position in pickletools.genops(file):  # type: ignore[arg-type]  # only read and readline
+        if not _apply(stack, opcode):
+            return False
+        _note(seen, opcode.name, argument)
+    return True
 
 
 def _apply(stack: list[object], opcode: pickletools.OpcodeInfo) -> bool:
