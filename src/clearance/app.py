@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from clearance.access.model import SYSTEM
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
-from clearance.delivery.driver import Driver
-from clearance.delivery.gate import PolicyGate
-from clearance.evidence.keyring import Keyring
-from clearance.gateway.loading import Loader
-from clearance.gateway.service import Gateway
-from clearance.monitoring import service as monitoring
-from clearance.policy.engine import Engine
-from clearance.response import notifiers
-from clearance.response import service as response
-from clearance.sdk.recorder import Recorder
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database
-from clearance.storage.jobs import Jobs
-from clearance.telemetry.ingest import Ingest
-from clearance.telemetry.lake import Lake
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from clearance.delivery.driver import Driver
+    from clearance.delivery.gate import PolicyGate
+    from clearance.evidence.keyring import Keyring
+    from clearance.gateway.service import Gateway
+    from clearance.policy.engine import Engine
+    from clearance.storage.jobs import Jobs
+    from clearance.telemetry.ingest import Ingest
+    from clearance.telemetry.lake import Lake
 
 
 class Clearance:
@@ -65,36 +62,51 @@ class Clearance:
     @cached_property
     def lake(self) -> Lake:
         """The tables of telemetry."""
+        from clearance.telemetry.lake import Lake
+
         return Lake(self.settings.lake)
 
     @cached_property
     def ingest(self) -> Ingest:
         """The one way into the lake; its writer starts with the first batch."""
+        from clearance.telemetry.ingest import Ingest
+
         return Ingest(self.lake, self.clock, self.settings.ingest_linger_ms)
 
     @cached_property
     def keyring(self) -> Keyring:
         """The key that signs artifacts and statements; made on first use."""
+        from clearance.evidence.keyring import Keyring
+
         return Keyring(self.settings.keys)
 
     @cached_property
     def policy_engine(self) -> Engine:
         """Decides by packs of rules, each compiled once."""
+        from clearance.policy.engine import Engine
+
         return Engine()
 
     @cached_property
     def gate(self) -> PolicyGate:
         """Decides who may serve."""
+        from clearance.delivery.gate import PolicyGate
+
         return PolicyGate(self.policy_engine, self.keyring)
 
     @cached_property
     def rollout_driver(self) -> Driver:
         """Reconciles rollouts with what the lake says of them."""
+        from clearance.delivery.driver import Driver
+        from clearance.response import service as response
+
         return Driver(self.database, self.lake, self.gate, response.raise_alert)
 
     @cached_property
     def jobs(self) -> Jobs:
         """What a server does beside requests; the loops begin with `start`."""
+        from clearance.storage.jobs import Jobs
+
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
         jobs.every("notifications", 5, self._notify)
@@ -102,9 +114,16 @@ class Clearance:
         return jobs
 
     def _notify(self) -> None:
+        from clearance.response import notifiers
+        from clearance.response import service as response
+
         response.deliver_due(self.database, notifiers.sender(self.settings.webhook_url))
 
     def _evaluate_monitors(self) -> None:
+        from clearance.access.model import SYSTEM
+        from clearance.monitoring import service as monitoring
+        from clearance.response import service as response
+
         with self.database.read() as tx:
             found = monitoring.list_monitors(tx)
         for monitor in found:
@@ -122,6 +141,11 @@ class Clearance:
     @cached_property
     def gateway(self) -> Gateway:
         """Serves admitted versions; begins with its first request."""
+        from clearance.gateway.loading import Loader
+        from clearance.gateway.service import Gateway
+        from clearance.response import service as response
+        from clearance.sdk.recorder import Recorder
+
         loader = Loader(self.database, self.blobs, self.gate.admission, self.scratch)
         recorder = Recorder(self.ingest.submit)
         return Gateway(loader, recorder, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
