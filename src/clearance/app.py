@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
+from clearance.errors import Unavailable
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
 from clearance.storage.blobs import BlobStore
@@ -37,7 +38,7 @@ class Clearance:
     @cached_property
     def database(self) -> Database:
         """The database, brought to this program's schema."""
-        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_home()
         database = Database(
             self.settings.database_url, self.clock, log.sealer(self.settings.log_origin, lambda: self.log_key)
         )
@@ -149,6 +150,17 @@ class Clearance:
         loader = Loader(self.database, self.blobs, self.gate.admission, self.scratch)
         recorder = Recorder(self.ingest.submit)
         return Gateway(loader, recorder, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
+
+    def _make_home(self) -> None:
+        home = self.settings.home
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unavailable(
+                f"the data folder {home} can't be made: {error.strerror}",
+                code="home_unusable",
+                hint="name another one with --home or CLEARANCE_HOME",
+            ) from error
 
     def scratch(self) -> Path:
         """Folder for files that are being put together; same file system as the artifacts, so that a rename is atomic."""

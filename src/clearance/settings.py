@@ -79,7 +79,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
             code="unknown_setting",
             hint="known settings: " + ", ".join(PREFIX + name.upper() for name in sorted(known)),
         )
-    folder = (home or Path(found.get("home") or Path.home() / ".clearance")).expanduser().absolute()
+    folder = _folder(home, found.get("home", ""))
     return Settings(
         home=folder,
         database_url=found.get("database_url") or f"sqlite:///{folder / 'clearance.db'}",
@@ -92,6 +92,17 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         webhook_url=found.get("webhook_url", ""),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
     )
+
+
+def _folder(given: Path | None, named: str) -> Path:
+    try:
+        return (given or Path(named or "~/.clearance")).expanduser().absolute()
+    except RuntimeError as error:  # this user has no home directory
+        raise InvalidInput(
+            f"there is no home directory to keep data in: {error}",
+            code="no_home",
+            hint="name a data folder with --home or CLEARANCE_HOME",
+        ) from error
 
 
 def _number(found: Mapping[str, str], name: str, default: float) -> float:

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from clearance.clock import Clock, new_id
-from clearance.errors import Unavailable
+from clearance.errors import InvalidInput, Unavailable
 from clearance.storage import idempotency
 from clearance.storage.types import Json, UtcDateTime, metadata
 
@@ -117,26 +116,38 @@ class Database:
         """Give all connections back."""
         self.engine.dispose()
 
-    @contextmanager
-    def _connect(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+    def connect(self) -> sa.Connection:
+        """Return a connection outside of any transaction of ours.
+
+        Raises:
+            Unavailable: the database can't be opened.
+        """
         try:
-            connection = self.engine.connect()
+            return self.engine.connect()
         except sa.exc.OperationalError as error:
             raise Unavailable(
                 f"the database at {self.engine.url.render_as_string(hide_password=True)} can't be opened: {error.orig}",
                 code="database_unavailable",
                 hint="check CLEARANCE_DATABASE_URL, CLEARANCE_HOME and that the folder is writable",
             ) from error
-        with connection.execution_options(**options) as connection, connection.begin():
+
+    @contextmanager
+    def _connect(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        with self.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
 
 def _engine(url: str) -> sa.Engine:
-    parsed = sa.make_url(url)
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise InvalidInput(
+            "CLEARANCE_DATABASE_URL is no database address",
+            code="bad_database_url",
+            hint="such as postgresql+psycopg://user:password@host/name; unset it to use SQLite in the data folder",
+        ) from error
     if parsed.get_backend_name() != "sqlite":
         return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")

@@ -34,7 +34,7 @@ def upgrade(database: Database) -> None:
         )
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    with database.engine.connect().execution_options(clearance_write=True) as connection, connection.begin():
+    with database.connect().execution_options(clearance_write=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x736368)))  # one process migrates, others wait
         config.attributes["connection"] = connection
@@ -43,7 +43,7 @@ def upgrade(database: Database) -> None:
 
 def current(database: Database) -> str | None:
     """Return the database's revision, None when it is empty."""
-    with database.engine.connect() as connection:
+    with database.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         found: str | None = connection.execute(sa.text("select version_num from alembic_version")).scalar()
