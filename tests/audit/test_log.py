@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clearance.access.store import tokens
 from clearance.app import Clearance
-from clearance.audit import checkpoint, log, store, tree
+from clearance.audit import checkpoint, log, offline, store, tree
 from clearance.audit.events import Event
 from clearance.audit.model import Verification
 from clearance.client.client import Client
@@ -179,3 +181,21 @@ def test_entries_come_newest_first_in_pages_and_by_subject(client: Client, sqlit
     assert list(client.audit.entries(event=Event.TOKEN_ISSUED)) == []
     assert client.audit.verify().ok
     assert client.audit.checkpoint().startswith(sqlite_parts.settings.log_origin)
+
+
+def test_a_copy_of_the_file_verifies_with_nothing_but_the_pinned_key(sqlite_parts: Clearance, tmp_path: Path) -> None:
+    write(sqlite_parts, 5)
+    pinned = sqlite_parts.log_verifier
+    source = sqlite_parts.settings.home / "clearance.db"
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{source}{suffix}", tmp_path / f"copy.db{suffix}")
+    assert offline.verify_file(tmp_path / "copy.db", pinned).leaves == 5
+    with sqlite_parts.database.write() as tx:
+        tx.execute(sa.update(store.leaves).where(store.leaves.c.position == 4).values(leaf=b"{}"))
+    sqlite_parts.close()
+    assert not offline.verify_file(source, pinned).ok
+    (tmp_path / "other.db").write_text("not a database")
+    with pytest.raises(InvalidInput, match="holds no audit log"):
+        offline.verify_file(tmp_path / "other.db", pinned)
+    with pytest.raises(InvalidInput, match="can't be read"):
+        offline.verify_file(tmp_path / "none.db", pinned)

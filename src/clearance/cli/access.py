@@ -57,3 +57,9 @@ def listing(ctx: typer.Context, json: Json = False) -> None:
 def revoke(ctx: typer.Context, token_id: str, json: Json = False) -> None:
     """Make a token useless from now on."""
     show(connect(ctx).access.revoke(token_id), json, lambda token: say(f"{token.id} of {token.name} no longer works."))
+
+
+@app.command("whoami")
+def whoami(ctx: typer.Context, json: Json = False) -> None:
+    """Show who you are taken to be, and what your roles are."""
+    show(connect(ctx).access.whoami(), json, lambda who: say(f"{who.name} ({', '.join(who.roles)})"))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from clearance.audit.checkpoint import parse_verifier
 from clearance.audit.events import Event
 from clearance.audit.model import Entry, Verification
 from clearance.cli.core import DENIED, Json, connect, say, show, table
+from clearance.errors import InvalidInput, VerificationFailed
 
 app = typer.Typer(no_args_is_help=True, help="Read, prove and verify the audit log.")
 
@@ -39,9 +42,23 @@ def entries(
 
 
 @app.command("verify")
-def verify(ctx: typer.Context, json: Json = False) -> None:
-    """Recompute the whole log and compare it with every signed checkpoint; exit 1 if anything was changed."""
-    found = connect(ctx).audit.verify()
+def verify(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Option(help="Verify this copy of clearance.db instead, with --pin.")] = None,
+    pin: Annotated[str | None, typer.Option(help="The log's key, as `clearance audit key` printed it once.")] = None,
+    json: Json = False,
+) -> None:
+    """Recompute the whole log and compare it with every signed checkpoint; exit 1 if anything was changed.
+
+    With --pin the key is the one you kept, not the one the installation has now.
+    """
+    found = _verify_file(file, pin) if file is not None else connect(ctx).audit.verify()
+    if file is None and pin is not None and found.verifier != parse_verifier(pin).text():
+        raise VerificationFailed(
+            f"this log is signed by {found.verifier}, not by the key you pinned",
+            code="log_key_differs",
+            hint="somebody replaced the log or its key: ask for the statement of rotation, keep a copy, compare backups",
+        )
     show(found, json, _render_verification)
     if not found.ok:
         raise typer.Exit(DENIED)
@@ -57,6 +74,16 @@ def key(ctx: typer.Context) -> None:
 def checkpoint(ctx: typer.Context) -> None:
     """Print the newest signed checkpoint."""
     typer.echo(connect(ctx).audit.checkpoint(), nl=False)
+
+
+def _verify_file(file: Path, pin: str | None) -> Verification:
+    from clearance.audit.offline import verify_file
+
+    if pin is None:
+        raise InvalidInput(
+            "a copy is verified against a key from outside it", code="pin_missing", hint="--pin 'name+hash+base64'"
+        )
+    return verify_file(file, parse_verifier(pin))
 
 
 def _render_verification(found: Verification) -> None:
