@@ -1,0 +1,102 @@
+"""The command line as a whole: starts light, prints JSON everywhere, ends with the right code."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from clearance.cli.main import COMMANDS
+
+HEAVY = {"fastapi", "sqlalchemy", "numpy", "pyarrow", "pandas", "onnxruntime", "httpx", "pydantic", "alembic", "dbos"}
+NO_JSON = {"serve", "audit key", "audit checkpoint"}
+"""Commands whose output is a format of its own, or that do not end."""
+
+
+def run(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "clearance", "--home", str(home), *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin"}
+    )
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    for name, (module, _) in COMMANDS.items():
+        command = typer.main.get_command(importlib.import_module(module).app)
+        children = getattr(command, "commands", None)
+        if children is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {child}", found) for child, found in children.items())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.argv = ['clearance', '--help']\n"
+        "from clearance.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print('loaded:', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "loaded: []" in done.stdout
+
+
+def test_every_command_says_what_it_does_and_what_its_options_are_for() -> None:
+    for name, command in commands():
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert parameter.help, f"{name} {parameter.opts[-1]}"
+
+
+def test_every_command_prints_json_for_programs() -> None:
+    for name, command in commands():
+        if name not in NO_JSON:
+            assert any("--json" in parameter.opts for parameter in command.params), name
+
+
+def test_an_error_is_told_to_people_on_stderr_and_to_programs_as_json(tmp_path: Path) -> None:
+    done = run("models", "show", "nothing", "--json", home=tmp_path)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "model_not_found"
+    assert "error" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "clearance", "--home", str(tmp_path), "models", "list"]
+    environment = {"PATH": "/usr/bin:/bin", "CLEARANCE_DATABSE_URL": "x"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, "CLEARANCE_DATABSE_URL" in done.stderr) == (2, True)
+
+
+def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    done = run("--url", "http://127.0.0.1:9", "models", "list", home=tmp_path)
+    assert done.returncode == 2
+    assert "can't be reached" in done.stderr
+
+
+@pytest.mark.parametrize("change", ["leaf", "note"])
+def test_audit_verify_ends_with_one_when_anything_was_changed(tmp_path: Path, change: str) -> None:
+    import sqlite3
+
+    assert run("models", "create", "m", "--owner", "ada", home=tmp_path).returncode == 0
+    assert run("audit", "verify", home=tmp_path).returncode == 0
+    with sqlite3.connect(tmp_path / "clearance.db") as connection:
+        if change == "leaf":
+            leaf = connection.execute("select leaf from audit_leaves where position = 0").fetchone()[0]
+            connection.execute("update audit_leaves set leaf = ? where position = 0", (leaf[:-2] + b" }",))
+        else:
+            connection.execute("update audit_checkpoints set note = replace(note, 'A', 'B')")
+    connection.close()
+    done = run("audit", "verify", "--json", home=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
