@@ -38,8 +38,8 @@ def fit(
     Source: demographic parity as a penalty in training, as Bechavod and Ligett, "Penalizing Unfairness in Binary
     Classification" (2017), arXiv:1707.00044, do for error rates.
     """
-    from scipy.optimize import minimize
-    from scipy.special import expit
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.special import expit  # type: ignore[import-untyped]
     from sklearn.linear_model import LogisticRegression
 
     features = np.column_stack([matrix, np.ones(len(matrix))])

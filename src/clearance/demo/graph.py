@@ -120,7 +120,7 @@ def _convert(trained: Trained) -> Any:
     )
     graph = model.graph
     both = graph.output[1].name  # [N, 2]: P(negative), P(positive)
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "column": np.array([1], np.int64),
         "threshold": np.array([[trained.threshold]], np.float32),
     }
