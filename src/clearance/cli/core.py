@@ -17,9 +17,13 @@ from clearance.settings import Settings, load
 from clearance.values import plain
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from clearance.client.client import Client
 
 T = TypeVar("T")
+
+_PIPE_WIDTH = 240
 
 OK, DENIED, WRONG_USE = 0, 1, 2
 EXIT: dict[str, int] = {"denied": DENIED, "verification_failed": DENIED}
@@ -64,34 +68,41 @@ def show(found: T, as_json: bool, render: Callable[[T], None]) -> None:
         render(found)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print a table, or what to do when there is nothing to show."""
+def console(*, stderr: bool = False) -> Console:
+    """Return where text for people goes; into a pipe or file it is as wide as it wants to be, so that nothing is cut."""
     from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH, soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print a table, or what to do when there is nothing to show. The first column names the row and is never cut."""
     from rich.markup import escape
     from rich.table import Table
 
     content = [[escape("" if cell is None else str(cell)) for cell in row] for row in rows]
+    out = console()
     if not content:
-        Console().print(empty, highlight=False)
+        out.print(empty)
         return
-    made = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        longest = max(len(row[place]) for row in content) if place == 0 else None
+        made.add_column(column, no_wrap=place == 0, min_width=longest)
     for row in content:
         made.add_row(*row)
-    Console().print(made)
+    out.print(made)
 
 
 def say(text: str) -> None:
     """Print a line for people; markup allowed."""
-    from rich.console import Console
-
-    Console().print(text, highlight=False)
+    console().print(text)
 
 
 def note(text: str) -> None:
     """Print an aside to standard error."""
-    from rich.console import Console
-
-    Console(stderr=True).print(f"[dim]{text}[/dim]", highlight=False)
+    console(stderr=True).print(f"[dim]{text}[/dim]")
 
 
 def fail(error: ClearanceError, as_json: bool = False) -> int:
@@ -107,13 +118,12 @@ def fail(error: ClearanceError, as_json: bool = False) -> int:
             }
         }
         sys.stdout.write(json.dumps(plain(body), indent=2, ensure_ascii=False) + "\n")
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(stderr=True)
-    console.print(f"[red bold]error[/] {escape(error.message)}", highlight=False)
+    out = console(stderr=True)
+    out.print(f"[red bold]error[/] {escape(error.message)}")
     if error.hint:
-        console.print(f"[dim]hint[/]  {escape(error.hint)}", highlight=False)
+        out.print(f"[dim]hint[/]  {escape(error.hint)}")
     return EXIT.get(error.kind, WRONG_USE)
 
 

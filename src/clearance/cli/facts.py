@@ -8,15 +8,16 @@ from typing import Any
 
 def facts(title: str, pairs: Iterable[tuple[str, Any]]) -> None:
     """Print a title and, under it, the facts that are known; those that are None or empty are left out."""
-    from rich.console import Console
     from rich.markup import escape
+
+    from clearance.cli.core import console
 
     known = [(name, fact) for name, fact in pairs if fact not in {None, ""}]
     width = max((len(name) for name, _ in known), default=0)
-    console = Console()
-    console.print(f"[bold]{escape(title)}[/]", highlight=False)
+    out = console()
+    out.print(f"[bold]{escape(title)}[/]")
     for name, fact in known:
-        console.print(f"[dim]{escape(name.ljust(width))}[/]  {escape(str(fact))}", highlight=False, soft_wrap=True)
+        out.print(f"[dim]{escape(name.ljust(width))}[/]  {escape(str(fact))}", soft_wrap=True)
 
 
 def short(digest: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clearance.cli.core import DENIED, Json, connect, read_file, say, show
+from clearance.cli.core import DENIED, Json, connect, console, read_file, say, show
 from clearance.evidence.passport_check import PassportReport, verify
 from clearance.evidence.passport_claims import Pins
 from clearance.statistics.verdicts import Verdict
@@ -60,7 +60,6 @@ def write(file: Path, passport: dict[str, Any]) -> None:
 
 
 def _render(report: PassportReport) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -68,7 +67,7 @@ def _render(report: PassportReport) -> None:
     made = Table("part", "", "what", title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for part in report.checks:
         made.add_row(part.name, _MARKS.get(part.verdict, "[dim]none[/]"), escape(part.reason))
-    Console().print(made)
+    console().print(made)
     if not report.ok:
         say("\n[red bold]This passport does not verify.[/] Trust nothing in it.")
         sys.stdout.flush()
