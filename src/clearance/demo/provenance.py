@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,8 @@ import clearance
 from clearance.client.capture import capture_code, capture_environment
 from clearance.registry.model import Code, Dataset, DatasetRole, DatasetUse, Provenance
 
-_SOURCES = ("contracts.py", "data.py", "fair.py", "graph.py", "training.py")
+SOURCES = ("contracts.py", "data.py", "fair.py", "graph.py", "training.py")
+"""The files that decide what a model becomes."""
 
 
 def provenance(
@@ -36,10 +38,21 @@ def code() -> Code:
     """Return the commit of the training code; where no commit holds it as it is, the SHA-256 of its files, which does."""
     package = resources.files("clearance.demo")
     with resources.as_file(package) as folder:
-        found = capture_code(Path(folder))
+        found = capture_code(folder) if _is_tracked(folder) else None
     if found is not None and not found.dirty:
         return found
     seen = hashlib.sha256()
-    for name in _SOURCES:
+    for name in SOURCES:
         seen.update(name.encode() + b"\0" + (package / name).read_bytes() + b"\0")
     return Code(repository=f"clearance {clearance.__version__}, clearance/demo", commit=seen.hexdigest())
+
+
+def _is_tracked(folder: Path) -> bool:
+    """Return whether git knows these files: a package installed below somebody's repository is not part of it."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "ls-files", "--error-unmatch", *SOURCES], capture_output=True, check=False
+        )
+    except FileNotFoundError:  # no git, so no commit either
+        return False
+    return done.returncode == 0

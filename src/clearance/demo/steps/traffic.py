@@ -130,11 +130,12 @@ def _quality(stage: Stage, facts: Facts, calls: Iterable[Call]) -> None:
     expect(not facts["auc_without_labels"], "there is an AUC before any label came")
     with stage.narrator.waiting("delivering the labels, a month late"):
         facts["labels"] = _deliver(stage, list(_labels(calls, data.live_traffic(), data.late_labels())))
-    stage.olga.monitoring.run(MODEL, until=END)
-    found = _auc(stage)
+    with stage.narrator.waiting("evaluating again: in September, and in October when every label is a month old"):
+        stage.olga.monitoring.run(MODEL, until=END)
+        found = _auc(stage)
+        stage.olga.monitoring.run(MODEL, until=LABELS_COMPLETE)
+        mature = _auc(stage)
     facts["auc_provisional"] = sum(figure.provisional for figure in found)
-    stage.olga.monitoring.run(MODEL, until=LABELS_COMPLETE)
-    mature = _auc(stage)
     facts["auc_by_window"] = {
         f"{figure.window.start:%Y-%m-%d}": None if figure.value is None else round(figure.value, 4) for figure in mature
     }
