@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+import clearance
 from clearance.cli.main import COMMANDS
 
 HEAVY = {"fastapi", "sqlalchemy", "numpy", "pyarrow", "pandas", "onnxruntime", "httpx", "pydantic", "alembic", "dbos"}
@@ -69,6 +70,18 @@ def test_an_error_is_told_to_people_on_stderr_and_to_programs_as_json(tmp_path: 
     assert json.loads(done.stdout)["error"]["code"] == "model_not_found"
     assert "error" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_told_without_a_command(tmp_path: Path) -> None:
+    assert run("--version", home=tmp_path).stdout == f"clearance {clearance.__version__}\n"
+
+
+def test_a_package_that_the_light_installation_lacks_is_named_with_what_to_do(tmp_path: Path) -> None:
+    script = "import sys; sys.modules['fastapi'] = None; from clearance.cli.main import main; main()"
+    command = [sys.executable, "-c", script, "--home", str(tmp_path), "models", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "pip install 'clearance[server]'" in done.stderr
 
 
 def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from clearance import __version__
 from clearance.cli.core import Context, fail
-from clearance.errors import ClearanceError
+from clearance.errors import ClearanceError, Unavailable
 from clearance.settings import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -74,18 +74,23 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"clearance {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     ctx: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Data folder (CLEARANCE_HOME, else ~/.clearance).")] = None,
     url: Annotated[str | None, typer.Option(help="Server to talk to (CLEARANCE_URL); without one: local mode.")] = None,
     token: Annotated[str | None, typer.Option(help="Token for that server (CLEARANCE_TOKEN).")] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """A control tower for machine-learning and AI models."""
-    if version:
-        sys.stdout.write(f"clearance {__version__}\n")
-        raise typer.Exit
     settings = load(home=home)
     if url is not None:
         settings = replace(settings, url=url.rstrip("/"))
@@ -100,3 +105,12 @@ def main() -> None:
         app(prog_name="clearance")
     except ClearanceError as error:
         sys.exit(fail(error, "--json" in sys.argv))
+    except ModuleNotFoundError as error:
+        if (error.name or "clearance").startswith("clearance"):
+            raise
+        missing = Unavailable(
+            f"this needs the package {error.name}, which the light installation leaves out",
+            code="package_missing",
+            hint="pip install 'clearance[server]'; or name a server with --url",
+        )
+        sys.exit(fail(missing, "--json" in sys.argv))
