@@ -108,7 +108,7 @@ def test_audit_verify_ends_with_one_when_anything_was_changed(tmp_path: Path, ch
             leaf = connection.execute("select leaf from audit_leaves where position = 0").fetchone()[0]
             connection.execute("update audit_leaves set leaf = ? where position = 0", (leaf[:-2] + b" }",))
         else:
-            connection.execute("update audit_checkpoints set note = replace(note, 'A', 'B')")
+            connection.execute("update audit_checkpoints set note = replace(note, 'clearance', 'klearance')")
     connection.close()
     done = run("audit", "verify", "--json", home=tmp_path)
     assert done.returncode == 1
