@@ -1,16 +1,19 @@
-"""Measures pure decisions: facts in, explained conclusion out; prints one JSON object."""
+"""Case of policy: facts in, explained conclusion out, against bare CEL over the same rules and facts."""
 
 from __future__ import annotations
 
-import json
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
 
-from clearance.policy import packs
+from benchmarks.bench import Bench
+from benchmarks.measure import Row, alternate, timed
+from clearance.policy import packs, references
 from clearance.policy.engine import Engine
-from clearance.policy.model import CheckFact, Facts, FigureFact, VersionFact
-from clearance.policy.pack import Pack
+from clearance.policy.facts import activation
+from clearance.policy.model import CheckFact, Facts, FigureFact, Outcome, VersionFact
+from clearance.policy.pack import Over, Pack
 from clearance.statistics.verdicts import Verdict
 from clearance.values import digest_of
 
@@ -35,7 +38,7 @@ def sample() -> Facts:
         model={
             "name": "income",
             "use_case": "lending",
-            "risk": "full",
+            "risk": "standard",
             "kind": "predictive",
             "lifecycle": "production",
         },
@@ -57,30 +60,81 @@ def sample() -> Facts:
     )
 
 
-def microseconds(action: Callable[[], object], repeats: int) -> Mapping[str, float]:
-    """Return median and 95th percentile of single calls."""
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter_ns()
-        action()
-        taken.append((time.perf_counter_ns() - start) / 1000)
-    taken.sort()
-    return {"median_us": round(statistics.median(taken), 1), "p95_us": round(taken[int(repeats * 0.95)], 1)}
+def decision(bench: Bench) -> Iterator[Row]:
+    """One decision by the standard pack, allowed and denied, against evaluating its expressions and nothing else."""
+    pack: Pack = packs.builtin()["standard"]
+    digest, engine, times = digest_of(pack), Engine(), bench.size(200, 10)
+    good = sample()
+    low = {"performance.auc": FigureFact(value=0.6, low=0.58, high=0.62, slice={})}
+    bad = replace(good, figures={**good.figures, **low}, signature_valid=False)
+    peer = f"{bench.library('cel-expr-python')}: the same expressions over the same facts, ready to be looked up"
+    for word, facts, outcome in (("allowed", good, Outcome.ALLOWED), ("denied by 2 rules", bad, Outcome.DENIED)):
+        assert engine.decide(pack, facts, digest=digest).outcome is outcome
+        bare, asked = _bare(pack, facts)
+        mine, theirs = alternate(
+            bench.rounds(9),
+            timed(lambda facts=facts: engine.decide(pack, facts, digest=digest), times),  # type: ignore[misc]
+            timed(bare, times),
+        )
+        yield Row(
+            what=f"`Engine.decide` by {len(pack.rules)} rules, {len(facts.figures)} figures, {word}",
+            unit="decision",
+            ours=mine,
+            peer=peer,
+            theirs=theirs,
+            aim=2.0,
+            note=f"{asked} evaluations; ours also writes each rule's message with the figures it used",
+        )
 
 
-def run(repeats: int = 2000) -> dict[str, object]:
-    """Measure a decision by the full pack: with the pack compiled, and with a fresh engine."""
-    pack: Pack = packs.builtin()["full"]
-    digest, facts, engine = digest_of(pack), sample(), Engine()
-    engine.decide(pack, facts, digest=digest)
-    return {
-        "benchmark": "policy",
-        "rules": len(pack.rules),
-        "figures": len(facts.figures),
-        "decide": microseconds(lambda: engine.decide(pack, facts, digest=digest), repeats),
-        "decide_and_compile": microseconds(lambda: Engine().decide(pack, facts, digest=digest), max(20, repeats // 50)),
+def _bare(pack: Pack, facts: Facts) -> tuple[Callable[[], None], int]:
+    """Return a function that evaluates what a decision evaluates, everything prepared, and how many evaluations that is."""
+    programs = [(found, variables) for rule in pack.rules for found, variables in _programs(rule, pack, facts)]
+
+    def run() -> None:
+        for (environment, program), variables in programs:
+            program.eval(environment.Activation(variables)).value()
+
+    return run, len(programs)
+
+
+def _programs(rule: Any, pack: Pack, facts: Facts) -> Iterator[tuple[tuple[Any, Any], Mapping[str, Any]]]:
+    data = activation(pack, facts)
+    if rule.applies:
+        yield _compile(rule.applies, {}), _named(rule.applies, data)
+    if rule.each is None:
+        yield _compile(rule.expression, {}), _named(rule.expression, data)
+    elif rule.each.over is Over.CHECKS:
+        program = _compile(rule.expression, references.EACH_CHECK)
+        for name, check in facts.checks.items():
+            seen = {"check.name": name, "check.verdict": check.verdict.value, "check.age_days": check.age_days}
+            yield program, _named(rule.expression, {**data, **seen})
+    else:
+        program = _compile(rule.expression, references.EACH_FIGURE)
+        for name, figure in facts.figures.items():
+            if fnmatchcase(name, rule.each.like):
+                bounds = {"figure.value": figure.value, "figure.low": figure.low, "figure.high": figure.high}
+                seen = {"figure.name": name, "figure.attribute": figure.slice["attribute"], **bounds}
+                yield program, _named(rule.expression, {**data, **seen})
+
+
+def _compile(text: str, more: Mapping[str, str]) -> tuple[Any, Any]:
+    from cel_expr_python import cel
+
+    strings, doubles = (cel.Type.Map(cel.Type.STRING, kind) for kind in (cel.Type.STRING, cel.Type.DOUBLE))
+    kinds = {
+        "bool": cel.Type.BOOL,
+        "string": cel.Type.STRING,
+        "int": cel.Type.INT,
+        "double": cel.Type.DOUBLE,
+        "list(string)": cel.Type.List(cel.Type.STRING),
+        "map(string,string)": strings,
+        "map(string,double)": doubles,
     }
+    declared = {**references.SCALARS, **references.MAPS, **more}
+    environment = cel.NewEnv(variables={name: kinds[kind] for name, kind in declared.items()})
+    return environment, environment.compile(text)
 
 
-if __name__ == "__main__":
-    print(json.dumps(run(), indent=2))
+def _named(text: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: data[name] for name in references.variables(text) if name in data}

@@ -1,29 +1,20 @@
-"""Measures the cost of one event at the caller, of ingest against a raw append, and of reading a week; prints JSON."""
+"""Cases of telemetry: an event at the caller, durable ingest, reading a week back."""
 
 from __future__ import annotations
 
-import json
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from statistics import median
 from typing import Any
 
-from deltalake import DeltaTable, write_deltalake
-
+from benchmarks.bench import Bench
+from benchmarks.environments import PeerUnavailable
+from benchmarks.measure import Row, alternate, timed
 from clearance.clock import SystemClock
 from clearance.sdk.events import Event
 from clearance.sdk.recorder import Recorder
-from clearance.telemetry.ingest import Ingest
-from clearance.telemetry.lake import Lake
-from clearance.telemetry.rows import event_rows, label_rows
-from clearance.telemetry.schema import EVENTS
 
 START = datetime(2019, 1, 7, tzinfo=UTC)
-BATCHES, SIZE = 40, 2_000
 
 
 def event(number: int) -> Event:
@@ -44,97 +35,112 @@ def event(number: int) -> Event:
     }
 
 
-def nanoseconds_each(function: Callable[[], Any], times: int = 20_000, rounds: int = 7) -> float:
-    """Return the median over the rounds of the time of one call."""
-    found = []
-    for _ in range(rounds):
-        began = time.perf_counter_ns()
-        for _ in range(times):
-            function()
-        found.append((time.perf_counter_ns() - began) / times)
-    return median(found)
-
-
-def caller() -> dict[str, Any]:
-    """Cost at the caller: record an event made before, and increment a counter of prometheus_client."""
-    recorder = Recorder(lambda _events: None, capacity=500_000, flush_seconds=60)
+def recorder(bench: Bench) -> Iterator[Row]:
+    """Cost of one event at the caller, its batches going to a sink that drops them, against incrementing a counter."""
+    times = bench.size(20_000, 1_000)
+    made = Recorder(lambda _events: None)
     one = event(1)
-    figures: dict[str, Any] = {"recorder_record_ns": nanoseconds_each(lambda: recorder.record(one))}
-    recorder.close(0)
+    ours = timed(lambda: made.record(one), times)
+    what = f"`Recorder.record` of an event with 7 features, {times:,} in a row, while its thread hands batches on"
     try:
-        from prometheus_client import CollectorRegistry, Counter
-    except ImportError:
-        return {**figures, "prometheus_client": "not installed"}
-    counter = Counter("requests", "…", ["model", "version"], registry=CollectorRegistry())
-    child = counter.labels("car-loan", "1")
-    figures["prometheus_counter_labels_inc_ns"] = nanoseconds_each(lambda: counter.labels("car-loan", "1").inc())
-    figures["prometheus_cached_child_inc_ns"] = nanoseconds_each(child.inc)
-    return figures
+        with bench.peer("prometheus-client") as peer:
+            for job, called in (("labels", "labels(…).inc()"), ("cached", "child.inc(), the child kept")):
+                mine, theirs = alternate(bench.rounds(9), ours, peer.action(job, times=times))
+                yield Row(what=what, unit="event", ours=mine, peer=f"prometheus_client `{called}`", theirs=theirs)
+    except PeerUnavailable as error:
+        (mine,) = alternate(bench.rounds(9), ours)
+        yield Row(what=what, unit="event", ours=mine, peer="prometheus_client", unavailable=str(error))
+    finally:
+        made.close(0)
 
 
-def ingest(folder: Path, batches: Sequence[Sequence[Event]]) -> dict[str, Any]:
-    """Events a second through ingest (checked, durable), one caller, against delta-rs appending the same rows made before."""
-    events = sum(len(batch) for batch in batches)
+def ingest(bench: Bench) -> Iterator[Row]:
+    """Durable events a second through ingest (checked, group commit), against delta-rs appending rows made before."""
+    from deltalake import DeltaTable, write_deltalake
+
+    from clearance.telemetry.ingest import Ingest
+    from clearance.telemetry.lake import Lake
+    from clearance.telemetry.rows import event_rows
+    from clearance.telemetry.schema import EVENTS
+
+    size, many = bench.size(2_000, 100), bench.size(10, 2)
+    batches = [[event(number) for number in range(b * size, (b + 1) * size)] for b in range(many)]
     tables = [event_rows(batch, START) for batch in batches]
-    raw = DeltaTable.create(folder / "raw", schema=EVENTS, partition_by=["day"])
-    began = time.perf_counter()
-    for rows in tables:
-        write_deltalake(raw, rows, mode="append")
-    raw_seconds = time.perf_counter() - began
+    raw = DeltaTable.create(bench.folder / "raw", schema=EVENTS, partition_by=["day"])
 
-    door = Ingest(Lake(folder / "lake"), SystemClock(), linger_ms=0)
-    began = time.perf_counter()
-    for batch in batches:
-        door.submit(batch)
-    one_by_one = time.perf_counter() - began
-    door.close()
+    def append() -> None:
+        for rows in tables:
+            write_deltalake(raw, rows, mode="append")
 
-    door = Ingest(Lake(folder / "together"), SystemClock(), linger_ms=5)
-    began = time.perf_counter()
-    for receipt in [door.begin(batch) for batch in batches]:
-        receipt.result()
-    together = time.perf_counter() - began
-    door.close()
-    return {
-        "events": events,
-        "raw_delta_rs_per_second": events / raw_seconds,
-        "ingest_one_batch_at_a_time_per_second": events / one_by_one,
-        "ingest_group_commit_per_second": events / together,
-        "ingest_to_raw": raw_seconds / one_by_one,
-        "group_commit_to_raw": raw_seconds / together,
-    }
+    def one_at_a_time(door: Ingest, given: Sequence[Sequence[Event]]) -> None:
+        for batch in given:
+            door.submit(batch)
+
+    def together(door: Ingest, given: Sequence[Sequence[Event]]) -> None:
+        for receipt in [door.begin(batch) for batch in given]:
+            receipt.result()
+
+    peer = f"{bench.library('deltalake')} `write_deltalake` of the same rows, made before, one commit a batch"
+    for name, send, linger in (("one caller that waits", one_at_a_time, 0), ("all at once", together, 5)):
+        door = Ingest(Lake(bench.folder / f"lake-{linger}"), SystemClock(), linger_ms=linger)
+        mine, theirs = alternate(
+            bench.rounds(5),
+            timed(lambda door=door, send=send: send(door, batches), units=size * many),  # type: ignore[misc]
+            timed(append, units=size * many),
+        )
+        door.close()
+        yield Row(
+            what=f"`Ingest` of {many} batches of {size:,} events, {name}: checked, and on disk when it returns",
+            unit="event",
+            ours=mine,
+            peer=peer,
+            theirs=theirs,
+            rates=True,
+            aim=1.25,
+            note="ours begins with dictionaries, which are checked and made into columns; the peer's rows are ready",
+        )
 
 
-def reading(folder: Path) -> dict[str, Any]:
-    """Milliseconds to read a week of 1,200 events with labels, before and after compaction of 300 commits."""
-    lake = Lake(folder / "read")
-    for batch in range(300):
+def week(bench: Bench) -> Iterator[Row]:
+    """Reading a week of events with labels out of many small commits, against reading the same files bare."""
+    from deltalake import DeltaTable
+
+    from clearance.telemetry.lake import Lake
+    from clearance.telemetry.rows import event_rows, label_rows
+
+    commits = bench.size(150, 14)
+    lake = Lake(bench.folder / "lake")
+    for batch in range(commits):
         numbers = range(batch * 40, batch * 40 + 40)
         lake.append_events(event_rows([{**event(n), "ts": START + timedelta(seconds=504 * n)} for n in numbers], START))
-    lake.append_labels(
-        label_rows([{"model": "car-loan", "request_id": f"r-{n}", "label": n % 2} for n in range(12_000)], START)
-    )
-    week = START + timedelta(days=21), START + timedelta(days=28)
+    labels: list[dict[str, Any]] = [
+        {"model": "car-loan", "request_id": f"r-{n}", "label": n % 2} for n in range(commits * 40)
+    ]
+    lake.append_labels(label_rows(labels, START))
+    begin, end = START, START + timedelta(days=7)
 
     def read() -> float:
         began = time.perf_counter()
-        assert lake.joined("car-loan", *week).num_rows == 1_200
-        return 1_000 * (time.perf_counter() - began)
+        assert lake.joined("car-loan", begin, end).num_rows > 0
+        return time.perf_counter() - began
 
-    read()
-    before = median(read() for _ in range(9))
-    lake.compact()
-    return {"week_ms_300_commits": before, "week_ms_compacted": median(read() for _ in range(9))}
+    def bare() -> float:
+        began = time.perf_counter()
+        days = [f"{begin + timedelta(days=day):%Y-%m-%d}" for day in range(7)]
+        table = DeltaTable(bench.folder / "lake" / "events").to_pyarrow_table(partitions=[("day", "in", days)])
+        assert table.num_rows > 0
+        return time.perf_counter() - began
 
-
-def main() -> None:
-    """Run all and print one JSON object."""
-    batches = [[event(number) for number in range(b * SIZE, (b + 1) * SIZE)] for b in range(BATCHES)]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        figures = {"caller": caller(), "ingest": ingest(folder, batches), "reading": reading(folder)}
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    peer = f"{bench.library('deltalake')} `to_pyarrow_table` of the week's events: no labels, doubles not removed"
+    for state in (f"{commits} commits of 40 events", "the same, compacted"):
+        mine, theirs = alternate(bench.rounds(7), read, bare)
+        yield Row(
+            what=f"`Lake.joined` of one week with labels, {state}",
+            unit="week",
+            ours=mine,
+            peer=peer,
+            theirs=theirs,
+            aim=2.0,
+            note="ours also removes doubles and joins labels: two tables are read instead of one",
+        )
+        lake.compact()
