@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -35,10 +36,26 @@ class FixedClock:
         self._at += by
 
 
-def new_id(prefix: str, now: datetime) -> str:
-    """Return an identifier that sorts by time: `prefix_` + 10 characters of milliseconds + 16 random ones.
+class _Sequence:
+    """Identifiers that sort by time, and within one millisecond in the order in which this process made them."""
 
-    The layout is that of a ULID (48 bits of time, 80 of randomness).
-    """
-    value = (int(now.timestamp() * 1000) << 80) | secrets.randbits(80)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self, now: datetime) -> int:
+        """Return 48 bits of milliseconds over 80 random ones; within a millisecond, the last one plus one."""
+        milliseconds = int(now.timestamp() * 1000)
+        with self._lock:
+            same = self._last >> 80 == milliseconds
+            self._last = self._last + 1 if same else (milliseconds << 80) | secrets.randbits(79)
+            return self._last
+
+
+_sequence = _Sequence()
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """Return an identifier that sorts by time: `prefix_` and 26 characters, laid out as a monotonic ULID."""
+    value = _sequence.next(now)
     return f"{prefix}_" + "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
