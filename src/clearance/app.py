@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
     from clearance.gateway.service import Gateway
+    from clearance.monitoring.driver import Driver as MonitorDriver
     from clearance.policy.engine import Engine
     from clearance.storage.jobs import Jobs
     from clearance.telemetry.ingest import Ingest
@@ -110,34 +111,27 @@ class Clearance:
 
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
-        jobs.every("notifications", 5, self._notify)
-        jobs.every("monitoring", 3600, self._evaluate_monitors)  # windows are days or weeks long
+        jobs.every("notifications", 2, self._notify)
+        if self.settings.monitor_seconds:
+            jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs
+
+    @cached_property
+    def monitor_driver(self) -> MonitorDriver:
+        """Evaluates the monitors for which something came."""
+        from clearance.monitoring.driver import Driver
+        from clearance.response import service as response
+
+        return Driver(self.database, self.lake, self.blobs, response.raise_alert)
+
+    def _evaluate_monitors(self) -> None:
+        self.monitor_driver.turn()
 
     def _notify(self) -> None:
         from clearance.response import notifiers
         from clearance.response import service as response
 
         response.deliver_due(self.database, notifiers.sender(self.settings.webhook_url))
-
-    def _evaluate_monitors(self) -> None:
-        from clearance.access.model import SYSTEM
-        from clearance.monitoring import service as monitoring
-        from clearance.response import service as response
-
-        with self.database.read() as tx:
-            found = monitoring.list_monitors(tx)
-        for monitor in found:
-            with self.database.write() as tx:
-                monitoring.evaluate(
-                    tx,
-                    SYSTEM,
-                    self.lake,
-                    self.blobs,
-                    response.raise_alert,
-                    model=monitor.model,
-                    environment=monitor.environment,
-                )
 
     @cached_property
     def gateway(self) -> Gateway:

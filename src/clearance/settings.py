@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ class Settings:
     routing_refresh_seconds: float
     """How old the gateway's picture of what serves may be, in seconds."""
     webhook_url: str
-    """Where alerts are POSTed as JSON; empty: they are written to the server's log only."""
+    """Where alerts are POSTed as JSON, an http or https address; empty: they are written to the server's log only."""
+    monitor_seconds: float
+    """How often a server looks for monitors to evaluate, in seconds; 0: never by itself, only when it is asked to."""
     ingest_linger_ms: int
     """How long a telemetry batch waits for company before it is committed, in milliseconds."""
 
@@ -89,7 +92,8 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
         max_request_kb=int(_number(found, "max_request_kb", 65_536)),
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
-        webhook_url=found.get("webhook_url", ""),
+        webhook_url=_address(found, "webhook_url"),
+        monitor_seconds=_number(found, "monitor_seconds", 60),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
     )
 
@@ -105,6 +109,25 @@ def _folder(given: Path | None, named: str) -> Path:
         ) from error
 
 
+def _address(found: Mapping[str, str], name: str) -> str:
+    """Return an address of the web, or nothing; what was given is not repeated in the error, for it may hold a secret."""
+    from urllib.parse import urlsplit
+
+    text = found.get(name, "").strip()
+    try:
+        parsed = urlsplit(text)
+        good = parsed.scheme in {"http", "https"} and bool(parsed.hostname) and parsed.port != 0
+    except ValueError:  # of a port or an IPv6 address that is none
+        good = False
+    if text and not (good and text.isascii() and text.isprintable() and " " not in text):
+        raise InvalidInput(
+            f"{PREFIX}{name.upper()} is no http:// or https:// address",
+            code="bad_setting",
+            hint="such as https://alerts.example.com/hooks/clearance; unset it to have alerts in the log only",
+        )
+    return text
+
+
 def _number(found: Mapping[str, str], name: str, default: float) -> float:
     text = found.get(name)
     if not text:
@@ -113,7 +136,7 @@ def _number(found: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if number < 0:
+    if not 0 <= number < math.inf:
         raise InvalidInput(
             f"{PREFIX}{name.upper()} is {text!r}, not a number of zero or more",
             code="bad_setting",

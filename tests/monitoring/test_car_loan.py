@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from clearance.monitoring import baselines, columns
+from clearance.monitoring.alarms import alarms
 from clearance.monitoring.figures import Frame, figures
-from clearance.monitoring.model import Inputs, MonitorConfig, Phase, Window, WindowFigures, WindowSummary, alarms
+from clearance.monitoring.model import Inputs, MonitorConfig, Phase, Window, WindowFigures, WindowSummary
 from clearance.monitoring.rules import rules
 from clearance.statistics.profiles import Batch, Profile, profile
 from clearance.statistics.verdicts import Verdict
@@ -68,6 +69,7 @@ def weekly(tmp_path: Any, reference: Any, analysis: Any, score: str | None) -> l
             phase=frame.phase,
             events=rows.num_rows,
             labelled=0,
+            digest="0" * 16,
             versions=(1,),
             verdicts={},
             inputs=inputs,

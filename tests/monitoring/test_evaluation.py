@@ -12,10 +12,9 @@ import pytest
 from clearance.app import Clearance
 from clearance.errors import InvalidInput, NotFound
 from clearance.monitoring import service
-from clearance.monitoring.model import MonitorConfig
 from clearance.statistics.profile_json import from_json
 from clearance.statistics.verdicts import Verdict
-from tests.monitoring.world import ADA, MODEL, MONDAY, WEEK, World, events, labels, table
+from tests.monitoring.world import MODEL, MONDAY, WEEK, World, events, labels, table
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -201,9 +200,7 @@ def test_without_events_there_is_nothing_to_evaluate(world: World) -> None:
 def test_another_configuration_judges_all_windows_anew(world: World) -> None:
     world.send(events(table(1_000, 1, shift=2), MONDAY))
     assert world.evaluate().alarms == ()
-    with world.parts.database.write() as tx:
-        strict = MonitorConfig(baseline_dataset=world.config.baseline_dataset, ks_floor=0.05, psi_floor=0.01)
-        service.configure_monitor(tx, ADA, world.parts.blobs, MODEL, "production", strict)
+    world.configure(ks_floor=0.05, psi_floor=0.01)
     assert "income" in {alarm.labels["subject"] for alarm in world.evaluate().alarms}
 
 

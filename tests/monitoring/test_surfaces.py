@@ -45,7 +45,9 @@ def test_drift_becomes_an_alert(world: World, client: Client) -> None:
     world.send(events(table(500, 1), MONDAY) + events(table(500, 2, shift=8), MONDAY + WEEK))
     made = client.monitoring.run(MODEL)
     assert [alarm.labels["subject"] for alarm in made.alarms] == ["income"]
-    assert [alert.title for alert in client.alerts.list()] == ["car-loan: income has drifted"]
+    assert [alert.title for alert in client.alerts.list()] == [
+        "car-loan in production: feature income drifted in the week of 2025-06-09"
+    ]
     failed = list(client.monitoring.figures(MODEL, verdict=Verdict.FAILED))
     assert {(f.metric, f.subject, f.window.start) for f in failed} == {
         (metric, "income", MONDAY + WEEK) for metric in ("psi", "ks")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InvalidInput
-from clearance.monitoring.changes import changed
+from clearance.monitoring.changes import changed, next_phase
 from clearance.monitoring.model import Inputs, MonitorConfig, Window, WindowSummary, phase
 from clearance.monitoring.rules import rules
 from clearance.monitoring.windows import covering, holding, length
@@ -66,6 +66,9 @@ INPUTS = Inputs(
 )
 
 
+HELD = {window.start: f"{n:016x}" for n, window in enumerate(SPANS, 1)}
+
+
 def known(inputs: Inputs = INPUTS) -> dict[datetime, WindowSummary]:
     return {
         window.start: WindowSummary(
@@ -73,6 +76,7 @@ def known(inputs: Inputs = INPUTS) -> dict[datetime, WindowSummary]:
             phase=phase(window, inputs.until, RULES.label_maturity_days),
             events=10,
             labelled=5,
+            digest=HELD[window.start],
             versions=(1,),
             verdicts={},
             inputs=inputs,
@@ -82,47 +86,40 @@ def known(inputs: Inputs = INPUTS) -> dict[datetime, WindowSummary]:
     }
 
 
-class Lake:
-    """Counts rows of given windows, and the questions."""
-
-    def __init__(self, grown: tuple[Window, ...]) -> None:
-        self.grown = grown
-        self.asked = 0
-
-    def count(self, start: datetime, end: datetime) -> tuple[int, int]:
-        self.asked += 1
-        inside = [window for window in SPANS if start <= window.start < end]
-        return 10 * len(inside), 5 * len(inside) + sum(window in self.grown for window in inside)
+@given(st.sets(st.sampled_from(SPANS)), st.integers(1, 3), st.integers(1, 3))
+def test_exactly_the_windows_that_hold_something_else_are_due(touched: set[Window], events: int, labels: int) -> None:
+    held = HELD | {window.start: "f" * 16 for window in touched}
+    now = replace(INPUTS, events_version=events, labels_version=labels)
+    assert changed(SPANS, known(), held, now, RULES) == sorted(touched, key=lambda window: window.start)
 
 
-def test_while_the_tables_stay_nothing_is_asked() -> None:
-    lake = Lake(())
-    assert changed(SPANS, known(), INPUTS, RULES, lake.count) == []
-    assert lake.asked == 0
-
-
-@given(st.sets(st.sampled_from(SPANS)))
-def test_exactly_the_windows_that_grew_are_due(grown: set[Window]) -> None:
-    lake = Lake(tuple(grown))
-    found = changed(SPANS, known(replace(INPUTS, labels_version=1)), INPUTS, RULES, lake.count)
-    assert found == sorted(grown, key=lambda window: window.start)
-
-
-def test_one_new_label_among_many_windows_costs_few_questions() -> None:
-    lake = Lake(SPANS[3:4])
-    changed(SPANS, known(replace(INPUTS, labels_version=1)), INPUTS, RULES, lake.count)
-    assert lake.asked <= 2 * len(SPANS).bit_length()
+def test_a_window_that_is_new_or_lost_its_events_is_due() -> None:
+    summaries = known()
+    del summaries[SPANS[2].start]
+    held = {start: digest for start, digest in HELD.items() if start != SPANS[5].start}
+    assert changed(SPANS, summaries, held, INPUTS, RULES) == [SPANS[2], SPANS[5]]
 
 
 @pytest.mark.parametrize("before", [replace(INPUTS, monitor="n"), replace(INPUTS, code="d")])
-def test_what_was_judged_otherwise_is_due_without_asking(before: Inputs) -> None:
-    lake = Lake(())
-    assert changed(SPANS, known(before), INPUTS, RULES, lake.count) == list(SPANS)
-    assert lake.asked == 0
+def test_what_was_judged_otherwise_is_due(before: Inputs) -> None:
+    assert changed(SPANS, known(before), HELD, INPUTS, RULES) == list(SPANS)
 
 
-def test_a_window_that_matured_or_is_open_is_due() -> None:
+def test_an_open_window_is_due_when_it_ends_or_something_came() -> None:
     before = replace(INPUTS, until=SPANS[-1].start + timedelta(days=1))
     after = replace(INPUTS, until=SPANS[-1].start + timedelta(days=1, hours=2))
-    assert changed(SPANS, known(before), after, RULES, Lake(()).count) == [SPANS[-1]]
-    assert changed(SPANS, known(before), INPUTS, RULES, Lake(()).count)[-1] == SPANS[-1]
+    assert changed(SPANS, known(before), HELD, after, RULES) == []
+    assert changed(SPANS, known(before), HELD | {SPANS[-1].start: "f" * 16}, after, RULES) == [SPANS[-1]]
+    ended = replace(INPUTS, until=SPANS[-1].end)
+    assert changed(SPANS, known(before), HELD, ended, RULES)[-1] == SPANS[-1]
+
+
+@given(moments, st.floats(0, 100))
+def test_until_the_next_phase_no_window_ends_or_matures(now: datetime, days: float) -> None:
+    judged = replace(RULES, label_maturity_days=days)
+    due = next_phase(now, judged)
+    assert now < due
+    spans = covering(now - timedelta(days=days + 14), now, WEEK)
+    just_before = due - timedelta(microseconds=1)
+    assert [phase(window, now, days) for window in spans] == [phase(window, just_before, days) for window in spans]
+    assert [phase(window, now, days) for window in spans] != [phase(window, due, days) for window in spans]

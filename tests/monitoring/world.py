@@ -20,6 +20,7 @@ from clearance.registry import dataset_file
 from clearance.registry import service as registry
 from clearance.registry.model import NewModel
 from clearance.storage.database import Transaction
+from clearance.telemetry.lake import Lake
 from clearance.telemetry.rows import event_rows, label_rows
 from tests.conftest import person
 
@@ -95,17 +96,21 @@ class World:
         with parts.database.write() as tx:
             registry.create_model(tx, ADA, NewModel(name=MODEL, owner="user:ada"))
             registry.register_dataset(tx, ADA, dataset_file.inspect(parts.blobs, digest), name="baseline")
+        self.baseline = digest
+        self.configure(**config)
+
+    def configure(self, **config: Any) -> None:
         self.config = MonitorConfig(
             **{
-                "baseline_dataset": digest,
+                "baseline_dataset": self.baseline,
                 "score_column": "score",
                 "prediction_column": "prediction",
                 "label_column": "label",
                 **config,
             }
         )
-        with parts.database.write() as tx:
-            self.monitor = service.configure_monitor(tx, ADA, parts.blobs, MODEL, "production", self.config)
+        parts = self.parts
+        self.monitor = service.configure_monitor(parts.database, ADA, parts.blobs, MODEL, "production", self.config)
 
     def send(self, found: Sequence[dict[str, Any]]) -> None:
         self.parts.lake.append_events(event_rows(found, self.parts.clock.now()))
@@ -113,12 +118,12 @@ class World:
     def label(self, found: Sequence[dict[str, Any]]) -> None:
         self.parts.lake.append_labels(label_rows(found, self.parts.clock.now()))
 
-    def evaluate(self, **options: Any) -> Evaluation:
+    def evaluate(self, lake: Lake | None = None, **options: Any) -> Evaluation:
         def note(_tx: Transaction, _caller: Principal, alarm: Alarm) -> None:
             self.raised.append(alarm)
 
-        with self.parts.database.write() as tx:
-            return service.evaluate(tx, ADA, self.parts.lake, self.parts.blobs, note, model=MODEL, **options)
+        parts = self.parts
+        return service.evaluate(parts.database, ADA, lake or parts.lake, parts.blobs, note, model=MODEL, **options)
 
     def figure(self, metric: str, subject: str = "", start: datetime = MONDAY, version: int | None = None) -> Any:
         with self.parts.database.read() as tx:

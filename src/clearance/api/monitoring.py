@@ -32,8 +32,7 @@ def list_monitors(app: App, caller: Reader) -> Page[Monitor]:
 @router.put(_MONITOR)
 def configure_monitor(model: str, environment: str, body: MonitorConfig, app: App, caller: Writer) -> Monitor:
     """Watch a model in an environment by a baseline; a monitor that is there already is replaced."""
-    with app.database.write() as tx:
-        return service.configure_monitor(tx, caller, app.blobs, model, environment, body)
+    return service.configure_monitor(app.database, caller, app.blobs, model, environment, body)
 
 
 @router.get(_MONITOR)
@@ -46,18 +45,17 @@ def get_monitor(model: str, environment: str, app: App, caller: Reader) -> Monit
 @router.post(_MONITOR + "/evaluations", status_code=201)
 def evaluate(model: str, environment: str, body: Run, app: App, caller: Writer) -> Evaluation:
     """Compute the figures of every window that changed, and raise alerts for what is newly wrong."""
-    with app.database.write() as tx:
-        return service.evaluate(
-            tx,
-            caller,
-            app.lake,
-            app.blobs,
-            raise_alert,
-            model=model,
-            environment=environment,
-            until=body.until,
-            recompute=body.recompute,
-        )
+    return service.evaluate(
+        app.database,
+        caller,
+        app.lake,
+        app.blobs,
+        raise_alert,
+        model=model,
+        environment=environment,
+        until=body.until,
+        recompute=body.recompute,
+    )
 
 
 @router.get(_MONITOR + "/windows")

@@ -1,175 +1,159 @@
-"""Evaluate a monitor: find the windows that changed, read their events, and keep their figures."""
+"""Evaluate a monitor: look, measure what changed, and keep it; the database is written to in one short transaction only."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import clearance
 from clearance.access.model import Principal
 from clearance.alarm import Alarm
-from clearance.errors import InvalidInput
-from clearance.monitoring import changes, store
-from clearance.monitoring.model import (
-    Evaluation,
-    Inputs,
-    Monitor,
-    MonitorConfig,
-    Window,
-    WindowFigures,
-    WindowSummary,
-    alarms,
-    phase,
-)
-from clearance.monitoring.windows import covering, length
+from clearance.errors import Conflict, InvalidInput
+from clearance.monitoring import changes, measuring, store
+from clearance.monitoring.alarms import alarms
+from clearance.monitoring.measuring import Measured
+from clearance.monitoring.model import Evaluation, Inputs, Monitor, Window, WindowSummary
+from clearance.monitoring.monitors import get_monitor, read_baseline
 from clearance.registry import service as registry
+from clearance.registry.model import Dataset
 from clearance.storage.blobs import BlobStore
-from clearance.storage.database import Transaction
+from clearance.storage.database import Database, Transaction
 from clearance.values import timestamp
 
 if TYPE_CHECKING:
-    from clearance.monitoring.baselines import Baseline
-    from clearance.statistics.profiles import Profile
     from clearance.telemetry.lake import Lake
 
+logger = logging.getLogger(__name__)
 RaiseAlarm = Callable[[Transaction, Principal, Alarm], object]
 """The port through which an alarm becomes an alert."""
+_ATTEMPTS = 5
 
 
-def run(
-    tx: Transaction,
+class _Overtaken(Exception):
+    """The monitor or a window was changed by somebody else while it was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the database knew when an evaluation began."""
+
+    monitor: Monitor
+    dataset: Dataset
+    known: Mapping[datetime, WindowSummary]
+    now: datetime
+
+    @property
+    def outdated(self) -> tuple[datetime, ...]:
+        """Starts of the windows that an earlier configuration made: the present one makes them anew, or others."""
+        return tuple(start for start, found in self.known.items() if found.inputs.monitor != self.monitor.digest)
+
+
+def evaluate(
+    database: Database,
     caller: Principal,
     lake: Lake,
     blobs: BlobStore,
     raise_alarm: RaiseAlarm,
-    monitor: Monitor,
     *,
-    until: datetime | None,
-    recompute: bool,
+    model: str,
+    environment: str = "production",
+    until: datetime | None = None,
+    recompute: bool = False,
 ) -> Evaluation:
-    """Compute what changed of a monitor's windows, and raise what is newly wrong."""
-    tx.lock(f"monitor {monitor.model} {monitor.environment}")
-    inputs = _inputs(monitor, lake.table_versions(), _moment(until, tx.now))
-    spans, known = _spans(lake, monitor, inputs), _known(tx, monitor)
-    due = spans if recompute else changes.changed(spans, known, inputs, monitor.rules, _counter(lake, monitor, inputs))
-    if not due:
-        return Evaluation(windows=(), unchanged=len(spans), alarms=())
-    baseline = baseline_of(tx, blobs, monitor.config)
-    made: list[WindowFigures] = []
-    raised: list[Alarm] = []
-    for window in due:
-        found, profiles = _measure(lake, monitor, baseline, inputs, window, tx.now)
-        before = store.window_figures(tx, monitor.model, monitor.environment, window) if window.start in known else ()
-        raised += alarms(found, before)
-        store.save_window(tx, monitor.model, monitor.environment, found, profiles)
-        made.append(found)
-    for alarm in raised:
-        raise_alarm(tx, caller, alarm)
-    return Evaluation(windows=tuple(made), unchanged=len(spans) - len(due), alarms=tuple(raised))
+    """Compute the figures of every window, from the first event's to the last one's, that changed since the last time.
 
+    Doing it again changes nothing and raises nothing again. What is read and computed holds no lock: if the monitor or one
+    of the windows was changed meanwhile, it is computed anew.
 
-def baseline_of(tx: Transaction, blobs: BlobStore, config: MonitorConfig) -> Baseline:
-    """Read the baseline of a configuration, its bytes verified.
+    Args:
+        until: take the time to be this, and leave out events from then on; the present by default.
+        recompute: compute all windows, also those that did not change.
 
     Raises:
-        NotFound: the dataset is not registered, or its bytes are not here.
-        InvalidInput: a column is not there or of no use.
-        VerificationFailed: its bytes were changed.
+        NotFound: no such model, or nothing watches it there.
+        InvalidInput: `until` lies in the future or names no zone.
+        Conflict: others changed the same windows each time that they were computed.
     """
-    from clearance.monitoring import baselines
+    for _ in range(_ATTEMPTS):
+        look = _look(database, model, environment)
+        inputs = measuring.inputs_of(look.monitor, lake.table_versions(), _moment(until, look.now))
+        there = measuring.holdings(lake, look.monitor, inputs)
+        due = (
+            there.spans
+            if recompute
+            else changes.changed(there.spans, look.known, there.digests, inputs, look.monitor.rules)
+        )
+        measured = _measure(lake, blobs, look, inputs, there.digests, due)
+        try:
+            raised = _keep(database, caller, raise_alarm, look, measured) if measured else ()
+        except _Overtaken as error:
+            logger.info("the evaluation of %s in %s begins again: %s", model, environment, error)
+            continue
+        made = tuple(each.found for each in measured)
+        return Evaluation(windows=made, unchanged=len(there.spans) - len(due), alarms=raised)
+    raise Conflict(
+        f"the windows of {model} in {environment} were changed by others {_ATTEMPTS} times while they were computed",
+        code="monitor_busy",
+        hint="another evaluation is at work, so that they are up to date soon; try again in a minute",
+    )
 
-    dataset = registry.get_dataset(tx, config.baseline_dataset)
-    names = tuple(column.name for column in dataset.columns)
-    chosen = baselines.features_of(config, names, dataset.time_column)
-    blobs.verify(dataset.digest)
-    return baselines.read(blobs.path(dataset.digest), dataset.digest, config, chosen)
+
+def _look(database: Database, model: str, environment: str) -> _Look:
+    with database.read() as tx:
+        monitor = get_monitor(tx, model, environment)
+        return _Look(
+            monitor=monitor,
+            dataset=registry.get_dataset(tx, monitor.config.baseline_dataset),
+            known={found.window.start: found for found in store.list_windows(tx, model, environment)},
+            now=tx.now,
+        )
 
 
 def _measure(
-    lake: Lake, monitor: Monitor, baseline: Baseline, inputs: Inputs, window: Window, now: datetime
-) -> tuple[WindowFigures, dict[str, Any]]:
-    from clearance.monitoring import columns
-    from clearance.monitoring.figures import Frame
-    from clearance.monitoring.figures import figures as all_figures
-    from clearance.statistics.profile_json import to_json
-    from clearance.statistics.profiles import profile
-
-    config, judged = monitor.config, monitor.rules
-    events = lake.joined(
-        monitor.model,
-        window.start,
-        min(window.end, inputs.until),
-        environment=monitor.environment,
-        table_version=inputs.tables,
-    )
-    made: dict[int, Profile] = {
-        version: profile(baseline.layout, batch)
-        for version, batch in columns.batches(events, baseline.layout, config.positive).items()
-    }
-    frame = Frame(
-        model=monitor.model,
-        environment=monitor.environment,
-        window=window,
-        phase=phase(window, inputs.until, judged.label_maturity_days),
-        rules=judged,
-        baseline=baseline,
-        inputs=inputs,
-    )
-    found = all_figures(frame, made)
-    summary = WindowSummary(
-        window=window,
-        phase=frame.phase,
-        events=events.num_rows,
-        labelled=events.num_rows - events["label"].null_count,
-        versions=tuple(sorted(made)),
-        verdicts=dict(Counter(figure.verdict.value for figure in found)),
-        inputs=inputs,
-        computed_at=now,
-    )
-    return WindowFigures(summary=summary, figures=found), {str(key): to_json(each) for key, each in made.items()}
-
-
-def _inputs(monitor: Monitor, versions: Mapping[str, int], until: datetime) -> Inputs:
-    import numpy as np
-
-    return Inputs(
-        events_version=versions["events"],
-        labels_version=versions["labels"],
-        until=until,
-        baseline=monitor.config.baseline_dataset,
-        monitor=monitor.digest,
-        code=f"clearance {clearance.__version__}, numpy {np.__version__}",  # NumPy's: it draws the resamples
-    )
-
-
-def _spans(lake: Lake, monitor: Monitor, inputs: Inputs) -> tuple[Window, ...]:
-    counts = lake.counts(
-        monitor.model, None, inputs.until, environment=monitor.environment, table_version=inputs.tables
-    )
-    if not counts:
-        return ()
-    first, last = min(count.first_at for count in counts), max(count.last_at for count in counts)
-    return covering(first, last, length(monitor.rules.window))
-
-
-def _counter(lake: Lake, monitor: Monitor, inputs: Inputs) -> changes.Count:
-    def count(start: datetime, end: datetime) -> tuple[int, int]:
-        found = lake.counts(
-            monitor.model,
-            start,
-            min(end, inputs.until),
-            environment=monitor.environment,
-            table_version=inputs.tables,
+    lake: Lake,
+    blobs: BlobStore,
+    look: _Look,
+    inputs: Inputs,
+    digests: Mapping[datetime, str],
+    due: Sequence[Window],
+) -> list[Measured]:
+    if not due:
+        return []
+    baseline = read_baseline(blobs, look.dataset, look.monitor.config)
+    return [
+        measuring.measure(
+            lake, look.monitor, baseline, inputs, window, digests.get(window.start, changes.NOTHING), look.now
         )
-        return sum(each.events for each in found), sum(each.labelled for each in found)
+        for window in due
+    ]
 
-    return count
 
-
-def _known(tx: Transaction, monitor: Monitor) -> dict[datetime, WindowSummary]:
-    return {found.window.start: found for found in store.list_windows(tx, monitor.model, monitor.environment)}
+def _keep(
+    database: Database, caller: Principal, raise_alarm: RaiseAlarm, look: _Look, measured: Sequence[Measured]
+) -> tuple[Alarm, ...]:
+    """Store what was measured and raise what is newly wrong, if nobody else was there since the look."""
+    model, environment = look.monitor.model, look.monitor.environment
+    rows = [store.rows_of(model, environment, each.found, each.profiles) for each in measured]
+    starts = [each.found.summary.window.start for each in measured]
+    with database.write() as tx:
+        tx.lock(f"monitor {model} {environment}")
+        present = store.find_monitor(tx, model, environment)
+        if present is None or present.digest != look.monitor.digest:
+            raise _Overtaken("the monitor was configured anew")
+        before = {start: look.known[start] for start in starts if start in look.known}
+        if store.find_windows(tx, model, environment, starts) != before:
+            raise _Overtaken("another evaluation was first")
+        raised: list[Alarm] = []
+        for each in measured:
+            window = each.found.summary.window
+            earlier = store.window_figures(tx, model, environment, window) if window.start in before else ()
+            raised += alarms(each.found, earlier)
+        store.save_windows(tx, model, environment, [*starts, *look.outdated], rows)
+        for alarm in raised:
+            raise_alarm(tx, caller, alarm)
+    return tuple(raised)
 
 
 def _moment(until: datetime | None, now: datetime) -> datetime:

@@ -1,13 +1,12 @@
-"""Values of monitoring: what a monitor watches, the figures of its windows, and which of them are alarms; pure."""
+"""Values of monitoring: what a monitor watches, its windows, and their figures; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from clearance.alarm import Alarm, Severity
+from clearance.alarm import Alarm
 from clearance.statistics.verdicts import Verdict
-from clearance.values import plain, request, value
+from clearance.values import request, value
 
 
 @request
@@ -134,6 +133,8 @@ class WindowSummary:
     phase: Phase
     events: int
     labelled: int
+    digest: str
+    """Of which events and labels there were; equal as long as none came and no label was corrected."""
     versions: tuple[int, ...]
     verdicts: dict[str, int]
     """How many figures have each verdict."""
@@ -166,65 +167,6 @@ class Run:
     recompute: bool = False
 
 
-KINDS = {
-    "psi": "drift",
-    "ks": "drift",
-    "null_rate": "missing_values",
-    "auc": "quality",
-    "accuracy": "quality",
-}
-"""Metrics that can raise an alarm, and its kind."""
-_LATE = {"quality"}
-
-
 def phase(window: Window, until: datetime, maturity_days: float) -> Phase:
     """Return how far a window has come at a moment."""
     return Phase(closed=window.end <= until, mature=window.end + timedelta(days=maturity_days) <= until)
-
-
-def alarms(found: WindowFigures, before: Iterable[Figure]) -> tuple[Alarm, ...]:
-    """Return one alarm for each subject that fails now and did not in the figures of the window from before.
-
-    What is provisional raises none: a window that is looked at again and again would have as many chances to be wrong.
-    """
-    known = {_topic(figure) for figure in before if _alarming(figure)}
-    failing: dict[tuple[str, str, int | None], list[Figure]] = {}
-    for figure in found.figures:
-        if _alarming(figure) and _topic(figure) not in known:
-            failing.setdefault(_topic(figure), []).append(figure)
-    return tuple(_alarm(kind, subject, figures) for (kind, subject, _), figures in failing.items())
-
-
-def _alarming(figure: Figure) -> bool:
-    return figure.verdict is Verdict.FAILED and not figure.provisional and figure.metric in KINDS
-
-
-def _topic(figure: Figure) -> tuple[str, str, int | None]:
-    subject = figure.metric if KINDS[figure.metric] in _LATE else figure.subject
-    return KINDS[figure.metric], subject, figure.version
-
-
-def _alarm(kind: str, subject: str, figures: list[Figure]) -> Alarm:
-    first = figures[0]
-    told = {
-        "drift": f"{subject} has drifted",
-        "missing_values": f"{subject} is missing more often",
-        "quality": f"{subject} has fallen",
-    }
-    span = f"{first.window.start:%Y-%m-%d %H:%M} to {first.window.end:%Y-%m-%d %H:%M} UTC"
-    version = {} if first.version is None else {"version": str(first.version)}
-    return Alarm(
-        kind=kind,
-        model=first.model,
-        environment=first.environment,
-        severity=Severity.TICKET,
-        title=f"{first.model}: {told[kind]}",
-        summary=f"{span}: " + "; ".join(f"{figure.metric} {figure.reason}" for figure in figures),
-        subject=f"model/{first.model}",
-        labels={"subject": subject, **version},
-        details={
-            "window": plain(first.window),
-            "figures": {figure.metric: figure.value for figure in figures},
-            "inputs": plain(first.inputs),
-        },
-    )

@@ -48,6 +48,7 @@ figures = sa.Table(
     info={"audited": False},
 )
 _TABLES = (windows, figures)
+_MOST_PARAMETERS = 500  # of one statement; both databases take more
 
 
 def save_monitor(tx: Transaction, monitor: Monitor) -> None:
@@ -88,18 +89,42 @@ def find_profiles(tx: Transaction, model: str, environment: str, start: datetime
     return None if body is None else json.loads(body)
 
 
-def save_window(
-    tx: Transaction, model: str, environment: str, found: WindowFigures, profiles: Mapping[str, Any]
-) -> None:
-    """Put a window and its figures in the place of what was known of it."""
-    start = found.summary.window.start
-    for table in _TABLES:
-        tx.execute(_of_delete(table, model, environment).where(table.c.start == start))
-    key = {"model": model, "environment": environment, "start": start}
-    tx.execute(sa.insert(windows), {**key, "body": _text(found.summary), "profiles": json.dumps(profiles)})
+def find_windows(
+    tx: Transaction, model: str, environment: str, starts: Sequence[datetime]
+) -> dict[datetime, WindowSummary]:
+    """Return those of the windows that were evaluated, by their start."""
+    chosen = _of(sa.select(windows.c.body), windows, model, environment)
+    found: dict[datetime, WindowSummary] = {}
+    for some in _parts(starts):
+        for body in tx.execute(chosen.where(windows.c.start.in_(some))).scalars():
+            summary = _read(WindowSummary, body)
+            found[summary.window.start] = summary
+    return found
+
+
+def rows_of(
+    model: str, environment: str, found: WindowFigures, profiles: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a window and its figures as they are stored; needs no transaction, so that one that stores them is short."""
+    key = {"model": model, "environment": environment, "start": found.summary.window.start}
     rows = [{**key, "position": position, **_figure_row(figure)} for position, figure in enumerate(found.figures)]
-    if rows:
-        tx.execute(sa.insert(figures), rows)
+    return {**key, "body": _text(found.summary), "profiles": json.dumps(profiles)}, rows
+
+
+def save_windows(
+    tx: Transaction,
+    model: str,
+    environment: str,
+    starts: Sequence[datetime],
+    rows: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]],
+) -> None:
+    """Put windows and their figures, as `rows_of` gave them, in the place of what is known of windows that start then."""
+    for table in _TABLES:
+        for some in _parts(starts):
+            tx.execute(_of_delete(table, model, environment).where(table.c.start.in_(some)))
+    tx.execute(sa.insert(windows), [window for window, _ in rows])
+    if made := [figure for _, of_one in rows for figure in of_one]:
+        tx.execute(sa.insert(figures), made)
 
 
 def window_figures(tx: Transaction, model: str, environment: str, window: Window) -> tuple[Figure, ...]:
@@ -133,6 +158,10 @@ def list_figures(
         chosen = chosen.where((columns.start > after[0]) | later)
     rows = tx.execute(chosen.order_by(columns.start, columns.position).limit(limit))
     return [(_read(Figure, row.body), (row.start, row.position)) for row in rows]
+
+
+def _parts(starts: Sequence[datetime]) -> list[Sequence[datetime]]:
+    return [starts[at : at + _MOST_PARAMETERS] for at in range(0, len(starts), _MOST_PARAMETERS)]
 
 
 def _of(chosen: sa.Select[Any], table: sa.Table, model: str, environment: str) -> sa.Select[Any]:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from clearance.errors import InvalidInput
 from clearance.monitoring.model import Window
 
-_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+"""Where windows of every length are counted from."""
 _LENGTH = re.compile(r"P(?:(\d{1,4})D|(\d{1,3})W|T(\d{1,4})H)")
 MOST = 10_000
 
@@ -31,7 +32,7 @@ def length(text: str) -> timedelta:
 
 def holding(moment: datetime, every: timedelta) -> Window:
     """Return the window that a moment lies in."""
-    start = _MONDAY + (moment - _MONDAY) // every * every
+    start = MONDAY + (moment - MONDAY) // every * every
     return Window(start=start, end=start + every)
 
 

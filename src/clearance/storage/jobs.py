@@ -13,11 +13,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+
+from clearance.storage.complaints import Complaints
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ _VERSION = (
 )
 _ATTEMPTS = 8
 _ROUNDS = 500  # iterations of a loop in one workflow: bounds what a restart reads back
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 2.5
 
 
 class _Stopped(BaseException):
@@ -53,8 +55,10 @@ class Jobs:
         self._functions: dict[str, Function] = {}
         self._loops: dict[str, _Loop] = {}
         self._stopping = threading.Event()
-        self._busy = 0
-        self._idle = threading.Condition()
+        self._abandoned: Future[None] = Future()
+        self._busy: set[Future[None]] = set()
+        self._starting = threading.Lock()
+        self._complaints = Complaints()
 
     def register(self, name: str, function: Function) -> None:
         """Give a job its function; `run` names it. To be called before `start`."""
@@ -73,6 +77,7 @@ class Jobs:
             raise RuntimeError("jobs are running in this process already")
         _prepare(self.url)
         self._stopping.clear()
+        self._abandoned = Future()
         _workflows()
         _running = self
         DBOS(
@@ -91,18 +96,21 @@ class Jobs:
         self._begin_loops()
 
     def stop(self) -> None:
-        """Let functions that run now end (ten seconds at most), and leave the rest for the next start."""
+        """Let functions that run now end, 2.5 seconds at most, and leave the rest for the next start.
+
+        A function that is still at work then is left to itself; it ends with the process, and is run again by the next one.
+        """
         from dbos import DBOS
 
         global _running  # noqa: PLW0603  # see start
         if _running is not self:
             return
-        self._stopping.set()
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._busy == 0, timeout=_STOP_SECONDS):
-                logger.warning(
-                    "a job is still at work after %g s; it will be run again at the next start", _STOP_SECONDS
-                )
+        with self._starting:
+            self._stopping.set()
+            busy = set(self._busy)
+        if wait(busy, timeout=_STOP_SECONDS).not_done:
+            logger.warning("a job is still at work after %g s; it will be run again at the next start", _STOP_SECONDS)
+        self._abandoned.set_result(None)
         DBOS.destroy()
         _running = None
 
@@ -132,38 +140,39 @@ class Jobs:
                 with SetWorkflowID(f"{prefix}{time.time_ns()}.0"):
                     DBOS.start_workflow(_workflows().loop, name, prefix)
 
-    @contextmanager
-    def _working(self) -> Iterator[None]:
-        with self._idle:
-            if self._stopping.is_set():
-                raise _Stopped
-            self._busy += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
-
     def _call(self, name: str, argument: str) -> None:
-        with self._working():
-            try:
-                self._functions[name](json.loads(argument))
-            except Exception as error:
-                logger.warning("the job %s failed and is tried again: %s", name, error)
-                raise
+        try:
+            self._do(self._functions[name], json.loads(argument))
+        except Exception as error:
+            logger.warning("the job %s failed and is tried again: %s", name, error)
+            raise
 
     def _turn(self, name: str) -> float:
         """Run a loop's function once; return when it is next due, in seconds since 1970."""
-        with self._working():
-            try:
-                self._loops[name].function({})
-            except Exception:  # one bad turn must not end the loop: it is logged, and the next turn tries again
-                logger.exception("the loop %s failed; it goes on", name)
+        try:
+            self._do(self._loops[name].function, {})
+        except Exception as error:  # one bad turn must not end the loop: it is logged, and the next turn tries again
+            if self._complaints.is_new(name, error):
+                logger.exception("the loop %s failed; it goes on, and tells of the same error once an hour", name)
         return time.time() + self._loops[name].seconds
 
-    def _pause(self, until: float) -> None:
-        if self._stopping.wait(max(0.0, until - time.time())):
+    def _do(self, function: Function, argument: Mapping[str, Any]) -> None:
+        """Run a function in a thread that the end of the process does not wait for; leave when the jobs were stopped."""
+        outcome: Future[None] = Future()
+        with self._starting:
+            if self._stopping.is_set():
+                raise _Stopped
+            self._busy.add(outcome)
+        outcome.add_done_callback(self._busy.discard)
+        threading.Thread(target=_settle, args=(outcome, function, argument), name="job", daemon=True).start()
+        wait({outcome, self._abandoned}, return_when=FIRST_COMPLETED)
+        if not outcome.done():
+            raise _Stopped
+        outcome.result()
+
+    def _pause(self, name: str, until: float) -> None:
+        """Wait until a moment; never longer than the loop's present interval, if that or the clock was changed."""
+        if self._stopping.wait(min(max(0.0, until - time.time()), self._loops[name].seconds)):
             raise _Stopped
 
     def _has_loop(self, name: str) -> bool:
@@ -202,13 +211,22 @@ def _workflows() -> _Workflows:
             return
         tidy(prefix)
         for _ in range(_ROUNDS):
-            _current()._pause(turn(name))
+            _current()._pause(name, turn(name))
         begun, _, generation = DBOS.workflow_id.removeprefix(prefix).partition(".")
         with SetWorkflowID(f"{prefix}{begun}.{int(generation) + 1}"):
             DBOS.start_workflow(_workflows().loop, name, prefix)
 
     declare = {"max_recovery_attempts": None}
     return _Workflows(DBOS.workflow(name="job", **declare)(job), DBOS.workflow(name="loop", **declare)(loop))
+
+
+def _settle(outcome: Future[None], function: Function, argument: Mapping[str, Any]) -> None:
+    try:
+        function(argument)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the outcome gets it
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(None)
 
 
 def _tidy(prefix: str) -> None:

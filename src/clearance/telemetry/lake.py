@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clearance.errors import InvalidInput
 from clearance.telemetry import reading
 from clearance.telemetry.delta import Delta
-from clearance.telemetry.model import Compaction, Count, Summary
+from clearance.telemetry.model import Compaction, Count, Summary, Tally
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TABLES = ("events", "labels")
 _SLACK = timedelta(seconds=1)  # the log's bounds of a file may be cut to milliseconds
 _LARGE = 64 * 1024 * 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Lake:
@@ -134,6 +136,40 @@ class Lake:
         found = reading.read_counts(self._engine, files, wanted, conditions)
         return tuple(
             Count(**{**row, "first_at": _utc(row["first_at"]), "last_at": _utc(row["last_at"])})
+            for row in found.to_pylist()
+        )
+
+    def tallies(
+        self,
+        model: str,
+        end: datetime,
+        *,
+        every: timedelta,
+        origin: datetime,
+        environment: str | None = None,
+        table_version: Mapping[str, int] | None = None,
+    ) -> tuple[Tally, ...]:
+        """Return what each span of time before `end` holds, oldest first, in one pass; spans without events are left out.
+
+        Args:
+            every: length of a span.
+            origin: where a span begins; aware.
+        """
+        conditions = _conditions(model, None, end, environment, None)
+        files = self._event_files(conditions, table_version)
+        if not files:
+            return ()
+        labels = self._label_files(table_version).get(model, [])
+        found = reading.read_tallies(
+            self._engine, files, labels, conditions, (origin - _EPOCH) // _MICROSECOND, every // _MICROSECOND
+        )
+        return tuple(
+            Tally(
+                start=origin + row["span"] * every,
+                events=row["events"],
+                labelled=row["labelled"],
+                digest=f"{row['digest']:016x}",
+            )
             for row in found.to_pylist()
         )
 

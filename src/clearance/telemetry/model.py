@@ -50,6 +50,17 @@ class Count:
 
 
 @value
+class Tally:
+    """What one span of time holds of a model's events; two tallies are equal when nothing came and no label changed."""
+
+    start: datetime
+    events: int
+    labelled: int
+    digest: str
+    """Of which events there are and of their labels; 16 hex digits, that of nothing are zeros."""
+
+
+@value
 class Summary:
     """What the lake holds."""
 

@@ -112,6 +112,35 @@ def read_counts(
     return _run(engine, sql, parameters)
 
 
+def read_tallies(
+    engine: duckdb.DuckDBPyConnection,
+    files: Sequence[str],
+    label_files: Sequence[str],
+    conditions: Mapping[str, Any],
+    origin_us: int,
+    every_us: int,
+) -> pa.Table:
+    """Return the number of events and of labelled ones by span of time, with a digest; the label files are one model's.
+
+    The spans are `every_us` long and counted from `origin_us`, both in microseconds since 1970. The digest is the XOR of
+    one hash an event: of its identity, its answer's circumstances and its label; order plays no part in it. DuckDB
+    combines the hashes of several values by XOR too, so that equal changes of two events would cancel: hence hashed twice.
+    """
+    rows = "select * from read_parquet($label_files, hive_partitioning = false)" if label_files else _NO_LABELS
+    labels = _LABELS.format(model_too="", model_first="", label_rows=rows)
+    sql = f"""
+        with {_events(conditions)}, {labels}
+        select (epoch_us(ts) - $origin) // $every as span, count(*) as events, count(label) as labelled,
+               bit_xor(hash(hash(request_id, "row", variant, version, status, ts, label))) as digest
+        from events left join labels using (request_id, "row")
+        group by span order by span
+    """
+    parameters: dict[str, Any] = {"event_files": list(files), "origin": origin_us, "every": every_us, **conditions}
+    if label_files:
+        parameters["label_files"] = list(label_files)
+    return _run(engine, sql, parameters)
+
+
 def _events(conditions: Mapping[str, Any]) -> str:
     tests = {
         "model": "model = $model",
