@@ -53,6 +53,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "response": ("acknowledge", "alerts", "incidents", "notes", "resolve"),
     "access": ("tokens", "whoami"),
     "audit": ("audit",),
+    "compliance": ("report",),
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
 

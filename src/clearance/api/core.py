@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from clearance.access import service as access
 from clearance.access.model import Permission, Principal, require
 from clearance.app import Clearance
-from clearance.errors import ClearanceError, InvalidInput, Unauthenticated
+from clearance.errors import ClearanceError, InvalidInput, NotFound, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,13 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
+def _as_page(request: Request, error: HTTPException) -> ClearanceError:
+    """Return the framework's error in words for somebody with a browser."""
+    if error.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        return NotFound(f"there is no page {request.url.path}", code="page_not_found", hint="begin at the overview: /")
+    return InvalidInput(f"this can't be read: {error.detail}", code="request_invalid", hint="open the page again")
+
+
 def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
     """Give every error that leaves a route the one shape.
 
@@ -135,8 +142,11 @@ def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
         )
 
     @app.exception_handler(HTTPException)
-    def foreign(request: Request, error: HTTPException) -> JSONResponse:
+    def foreign(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
+        shown = page(request, _as_page(request, error))
+        if shown is not None:
+            return shown
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": status.phrase,

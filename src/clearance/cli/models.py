@@ -8,9 +8,11 @@ import typer
 
 from clearance.cli.core import Json, connect, say, show, table
 from clearance.cli.facts import facts
+from clearance.cli.report import report
 from clearance.registry.model import Lifecycle, Model, ModelChange, ModelKind, Risk
 
 app = typer.Typer(no_args_is_help=True, help="Keep the inventory of models.")
+app.command("report")(report)
 Name = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clearance.client.access import Access
     from clearance.client.audit import Audit
     from clearance.client.checks import Checks
+    from clearance.client.compliance import Reports
     from clearance.client.delivery import Delivery, Rollouts
     from clearance.client.evidence import Evidence
     from clearance.client.gateway import Gateway
@@ -158,6 +159,13 @@ class Client:
         from clearance.client.audit import Audit
 
         return Audit(self.http)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Pages that show what is known."""
+        from clearance.client.compliance import Reports
+
+        return Reports(self.http)
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -18,6 +19,7 @@ import clearance
 from clearance.access import service as access
 from clearance.access.model import Permission, Principal, require
 from clearance.api.core import COOKIE, STATUS, Needs, identify, parts
+from clearance.compliance import charts, wording
 from clearance.errors import ClearanceError, Forbidden, Unauthenticated
 
 FOLDER = Path(__file__).parent
@@ -67,9 +69,9 @@ class PageNeeds(Needs):
             try:
                 principal = identify(request)
             except Unauthenticated:
-                raise LoginNeeded(request.url.path) from None
+                raise LoginNeeded(_address(request)) from None
+        request.state.principal = principal  # known from here on, so that a refusal is a page with its navigation
         require(principal, self.permission)
-        request.state.principal = principal
         return principal
 
 
@@ -89,12 +91,22 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
             principal=principal,
             path=request.url.path,
             csrf=csrf_token(request.cookies.get(COOKIE, "")),
-            version=clearance.__version__,
+            program=clearance.__version__,
             now=parts(request).clock.now(),
             may=lambda word: principal is not None and principal.may(Permission(word)),
         )
     )
     return HTMLResponse(html, status_code=status, headers=HEADERS)
+
+
+def require_own_site(request: Request) -> None:
+    """Refuse a form that another site sent; browsers say so in a header that pages can't set (Fetch Metadata, W3C).
+
+    Raises:
+        Forbidden: it comes from elsewhere.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise _foreign_form()
 
 
 def csrf_token(session: str) -> str:
@@ -117,33 +129,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": when, "day": day, "short": short, "figure": figure, "percent": percent}
+    made.filters |= {**wording.FILTERS, "embedded": charts.embedded}
     return made
-
-
-def when(at: datetime | None) -> str:
-    """Format a time for people."""
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def day(at: datetime | None) -> str:
-    """Format a date for people."""
-    return "" if at is None else f"{at:%Y-%m-%d}"
-
-
-def short(digest: str) -> str:
-    """Shorten a digest to what people compare at a glance."""
-    return digest.removeprefix("sha256:")[:12]
-
-
-def figure(number: float | None) -> str:
-    """Format a figure with four significant digits."""
-    return "—" if number is None else f"{number:.4g}"
-
-
-def percent(share: float | None) -> str:
-    """Format a share as a percentage."""
-    return "—" if share is None else f"{share:.1%}"
 
 
 def error_page(request: Request, error: ClearanceError) -> Response | None:
@@ -151,6 +138,9 @@ def error_page(request: Request, error: ClearanceError) -> Response | None:
     path = request.url.path
     if path.startswith(("/api/", "/v2", "/health")) or "text/html" not in request.headers.get("accept", ""):
         return None
+    if error.kind != "error" and not hasattr(request.state, "principal"):
+        with suppress(Unauthenticated):  # a stranger sees the same page, only without the navigation
+            request.state.principal = identify(request)
     return render(request, "error.html", status=STATUS[error.kind].value, error=error)
 
 
@@ -160,9 +150,22 @@ async def _sender_of_form(request: Request) -> Principal:
     sent = form.get("csrf", "")
     if not session:
         raise LoginNeeded("/")
-    if not isinstance(sent, str) or not hmac.compare_digest(sent, csrf_token(session)):
-        raise Forbidden("this form does not come from this console", code="csrf", hint="open the page again and retry")
-    return await run_in_threadpool(_authenticate, request, session)
+    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), csrf_token(session).encode()):
+        raise _foreign_form()
+    try:
+        return await run_in_threadpool(_authenticate, request, session)
+    except Unauthenticated:  # expired or revoked while the form was open
+        raise LoginNeeded("/") from None
+
+
+def _foreign_form() -> Forbidden:
+    return Forbidden("this form does not come from this console", code="csrf", hint="open the page again and retry")
+
+
+def _address(request: Request) -> str:
+    """Return the path and query of a page, to come back to it."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path) + query
 
 
 def _authenticate(request: Request, session: str) -> Principal:

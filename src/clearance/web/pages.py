@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
@@ -21,6 +22,6 @@ def install(app: FastAPI) -> ErrorPage:
 
     @app.exception_handler(LoginNeeded)
     def login_needed(_request: Request, error: LoginNeeded) -> RedirectResponse:
-        return RedirectResponse(f"/login?next={error.path}", status_code=303)
+        return RedirectResponse(f"/login?next={quote(error.path, safe='')}", status_code=303)
 
     return error_page

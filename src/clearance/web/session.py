@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from clearance.access import service as access
 from clearance.api.core import COOKIE, App
 from clearance.errors import NotFound, Unauthenticated
-from clearance.web.core import FOLDER, HEADERS, back_to, render
+from clearance.web.core import FOLDER, HEADERS, back_to, render, require_own_site
 
 router = APIRouter(include_in_schema=False)
-_STATIC = {"style.css": "text/css", "charts.js": "text/javascript"}
+_STATIC = {"style.css": "text/css", "charts.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _KEEP = {**HEADERS, "cache-control": "public, max-age=3600"}
 
 
@@ -28,10 +28,11 @@ def login_page(request: Request, next: str = "/") -> HTMLResponse:  # noqa: A002
 def login(
     request: Request,
     app: App,
-    token: Annotated[str, Form()],
+    token: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002  # the field's usual name
 ) -> Response:
     """Take the token into a session cookie that scripts can't read and other sites can't send."""
+    require_own_site(request)
     try:
         with app.database.read() as tx:
             access.authenticate(tx, token.strip())
@@ -43,8 +44,9 @@ def login(
 
 
 @router.post("/logout")
-def logout() -> RedirectResponse:
+def logout(request: Request) -> RedirectResponse:
     """Forget the session."""
+    require_own_site(request)
     answer = back_to("/login")
     answer.delete_cookie(COOKIE)
     return answer
@@ -70,4 +72,5 @@ def _vega() -> str:
 
 def _local(path: str) -> str:
     """Return where to go after login: a path of this console, never another site."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+    plain = path.isprintable() and "\\" not in path  # browsers drop control characters and read \\ as /
+    return path if plain and path.startswith("/") and not path.startswith("//") else "/"

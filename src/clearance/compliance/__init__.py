@@ -1,0 +1,1 @@
+"""What can be shown: reports that say of every fact where its evidence is."""

@@ -1,0 +1,106 @@
+"""Values of reports: what one says of a version and of its life in production, and which leaf proves each fact; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from clearance.audit.events import Event
+from clearance.audit.model import Entry
+from clearance.delivery.model import Move, Pointer, Rollout
+from clearance.evidence.model import ArtifactSignature, StoredStatement
+from clearance.monitoring.model import Figure, Monitor, Window
+from clearance.policy.consent import ApprovalRequest, Waiver
+from clearance.policy.model import Decision
+from clearance.registry.model import Completeness, Dataset, Model, Version
+from clearance.response.model import Alert, Incident
+from clearance.statistics.verdicts import Verdict
+from clearance.values import value
+
+
+@value
+class WindowRow:
+    """One window at a glance; of several versions the one with the most events speaks."""
+
+    window: Window
+    events: int
+    labelled: int
+    closed: bool
+    mature: bool
+    figures: Mapping[str, float | None]
+    failed: tuple[str, ...]
+    """What failed, each subject with its metrics: `car_value (psi, ks)`."""
+
+
+@value
+class Production:
+    """What watches a model in an environment, and what it saw."""
+
+    monitor: Monitor
+    windows: tuple[WindowRow, ...]
+    """Newest first."""
+    drift: tuple[Figure, ...]
+    """PSI of every feature, oldest first."""
+    auc: tuple[Figure, ...]
+    accuracy: tuple[Figure, ...]
+
+    @property
+    def drifted(self) -> tuple[Figure, ...]:
+        """PSI figures that failed."""
+        return tuple(figure for figure in self.drift if figure.verdict is Verdict.FAILED)
+
+
+@value
+class Leaves:
+    """The leaves of the audit log that a report rests on, oldest first."""
+
+    entries: tuple[Entry, ...]
+
+    def first(self, event: Event, subject: str = "", at: datetime | None = None, **data: Any) -> Entry | None:
+        """Return the oldest leaf of an event about a subject (at a time) whose facts include these, None if none does."""
+        found = (each for each in self.entries if at in {None, each.at} and _fits(each, event, subject, data))
+        return next(found, None)
+
+    def newest(self, event: Event, subject: str = "", **data: Any) -> Entry | None:
+        """Return the newest such leaf."""
+        found = (each for each in reversed(self.entries) if _fits(each, event, subject, data))
+        return next(found, None)
+
+
+@value
+class Report:
+    """What is known of one version of a model at one moment."""
+
+    at: datetime
+    by: str
+    environment: str
+    model: Model
+    version: Version
+    completeness: Completeness
+    datasets: Mapping[str, Dataset]
+    """The registered ones among those that it names, by digest."""
+    decision: Decision | None
+    signature: ArtifactSignature | None
+    checks: tuple[StoredStatement, ...]
+    others: tuple[StoredStatement, ...]
+    approvals: tuple[ApprovalRequest, ...]
+    waivers: tuple[Waiver, ...]
+    pointer: Pointer | None
+    moves: tuple[Move, ...]
+    rollouts: tuple[Rollout, ...]
+    production: Production | None
+    alerts: tuple[Alert, ...]
+    incidents: tuple[Incident, ...]
+    leaves: Leaves
+    checkpoint: str
+    """The newest signed note of the log; every leaf above is under it."""
+    verifier: str
+
+
+def _fits(entry: Entry, event: Event, subject: str, data: Mapping[str, Any]) -> bool:
+    return (
+        entry.event == event
+        and subject in {"", entry.subject}
+        and all(entry.data.get(name) == wanted for name, wanted in data.items())
+    )
