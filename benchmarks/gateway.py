@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.measure import Row, alternate, timed
+from benchmarks.measure import Action, Row, alternate, timed
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
 from clearance.delivery import service as delivery
@@ -71,8 +71,8 @@ def gateway(bench: Bench) -> Iterator[Row]:
             feeds = columns(contracts.CAR_LOAN, rows.head(size))
             mine, theirs, inside = alternate(
                 bench.rounds(7),
-                timed(lambda body=body: _ask(ours, path, body, headers), times),  # type: ignore[misc]
-                timed(lambda body=body: _ask(bare, "/infer", body, headers), times),  # type: ignore[misc]
+                _asking(ours, path, body, headers, times),
+                _asking(bare, "/infer", body, headers, times),
                 timed(lambda feeds=feeds: session.run(None, feeds), times),  # type: ignore[misc]
             )
             what = f"`clearance serve`, Open Inference Protocol v2, {size} row{'s' * (size > 1)} of 7 features over loopback"
@@ -113,6 +113,20 @@ def _prepare(folder: Path) -> Path:
         assert delivery.promote(tx, SYSTEM, parts.gate, NewPromotion(model=MODEL, number=number)).moved
     parts.close()
     return path
+
+
+def _asking(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str], times: int
+) -> Action:
+    """Return an action that asks so many times, over a connection made anew before: servers close those that are idle."""
+    measured = timed(lambda: _ask(connection, path, body, headers), times)
+
+    def action() -> float:
+        connection.close()
+        _ask(connection, path, body, headers)
+        return measured()
+
+    return action
 
 
 def _ask(connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import subprocess
 import sys
@@ -26,7 +28,9 @@ def commands(bench: Bench) -> Iterator[Row]:
     read = ["--home", str(home), "models", "list", "--json"]
     for shown, arguments, limit in (("--help", ["--help"], HELP_SECONDS), ("models list --json", read, READ_SECONDS)):
         mine, theirs = alternate(bench.rounds(9), _process(*cli, *arguments), python)
-        what = f"`clearance {shown}` in a process of its own"
+        what = (
+            f"`clearance {shown}` in a process of its own, {_processor(cli + arguments):.2f} s of it on the processor"
+        )
         yield Row(what=what, unit="run", ours=mine, peer=f"limit: {limit} s", limit=limit)
         yield Row(what=what, unit="run", ours=mine, peer="floor: `python -c pass`", theirs=theirs, aim=float("inf"))
 
@@ -35,8 +39,17 @@ def server(bench: Bench) -> Iterator[Row]:
     """`clearance serve` from its start until /health answers."""
     home = bench.folder / "home"
     (mine,) = alternate(bench.rounds(5), lambda: _until_healthy(home))
-    what = "`clearance serve` on a home that is in use, until `GET /health` answers"
+    load = os.getloadavg()[0]
+    what = f"`clearance serve` on a home that is in use, until `GET /health` answers, at a load of {load:.1f}"
     yield Row(what=what, unit="start", ours=mine, peer=f"limit: {SERVER_SECONDS} s", limit=SERVER_SECONDS)
+
+
+def _processor(command: list[str]) -> float:
+    """Return the processor's seconds of a command, which other programs on the machine change less than the clock's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _process(*command)()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _process(*command: str) -> Action:
