@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from tests.docs.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "get-started.md"
