@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 T = TypeVar("T")
 
@@ -36,12 +36,14 @@ class Narrator:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Show a few figures."""
-        *first, last = columns
-        made = Table(
-            *first, Column(last, no_wrap=True, overflow="ellipsis"), header_style="bold", box=None, pad_edge=False
-        )
-        for row in rows:
-            made.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        content = [[escape("" if cell is None else str(cell)) for cell in row] for row in rows]
+        made = Table(header_style="bold", box=None, pad_edge=False)
+        for place, column in enumerate(columns[:-1]):
+            widest = max([len(column), *(len(row[place]) for row in content)])
+            made.add_column(column, no_wrap=True, min_width=widest)  # only the last column gives way
+        made.add_column(columns[-1], no_wrap=True, overflow="ellipsis")
+        for row in content:
+            made.add_row(*row)
         self._console.print(made)
 
     def waiting(self, text: str) -> AbstractContextManager[object]:
