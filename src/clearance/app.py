@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,12 +164,14 @@ class Clearance:
         return folder
 
     def close(self) -> None:
-        """Give back what was opened."""
-        if "gateway" in self.__dict__:
-            self.gateway.close()
-        if "ingest" in self.__dict__:
-            self.ingest.close()
-        if "jobs" in self.__dict__:
-            self.jobs.stop()
-        if "database" in self.__dict__:
-            self.database.close()
+        """Give back what was opened: what was recorded is flushed; one part that fails does not keep the others open."""
+        made = self.__dict__
+        with ExitStack() as closing:  # the last one entered is closed first
+            if "database" in made:
+                closing.callback(self.database.close)
+            if "ingest" in made:
+                closing.callback(self.ingest.close)
+            if "gateway" in made:
+                closing.callback(self.gateway.close)
+            if "jobs" in made:
+                closing.callback(self.jobs.stop)

@@ -89,12 +89,13 @@ def labels(found: Any, start: datetime, share: float = 1.0) -> list[dict[str, An
 class World:
     """A watched model in an installation."""
 
-    def __init__(self, parts: Clearance, **config: Any) -> None:
+    def __init__(self, parts: Clearance, *, create: bool = True, **config: Any) -> None:
         self.parts = parts
         self.raised: list[Alarm] = []
         digest, _ = parts.blobs.put([parquet(table(20_000, 0))])
         with parts.database.write() as tx:
-            registry.create_model(tx, ADA, NewModel(name=MODEL, owner="user:ada"))
+            if create:
+                registry.create_model(tx, ADA, NewModel(name=MODEL, owner="user:ada"))
             registry.register_dataset(tx, ADA, dataset_file.inspect(parts.blobs, digest), name="baseline")
         self.baseline = digest
         self.configure(**config)

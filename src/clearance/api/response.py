@@ -8,8 +8,9 @@ from fastapi import APIRouter
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
+from clearance.registry.model import Reason
 from clearance.response import service
-from clearance.response.model import Alert, AlertState, Incident, IncidentReport, Note, Reason
+from clearance.response.model import Alert, AlertState, Incident, IncidentReport, Note
 from clearance.values import Page
 
 router = APIRouter(tags=["response"])

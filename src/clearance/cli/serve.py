@@ -9,6 +9,7 @@ import typer
 from clearance.cli.core import settings_of
 
 app = typer.Typer()
+_GRACE_SECONDS = 2  # for requests under way when the server is told to end; a caller sends again what was not answered
 
 
 @app.command()
@@ -23,4 +24,10 @@ def serve(
     from clearance import server
     from clearance.app import Clearance
 
-    uvicorn.run(server.create(Clearance(settings_of(ctx)), background=True), host=host, port=port, log_level="info")
+    uvicorn.run(
+        server.create(Clearance(settings_of(ctx)), background=True),
+        host=host,
+        port=port,
+        log_level="info",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clearance.client.http import Http
-from clearance.response.model import Alert, AlertState, Incident, IncidentReport, Note, Reason
+from clearance.registry.model import Reason
+from clearance.response.model import Alert, AlertState, Incident, IncidentReport, Note
 
 
 class Alerts:

@@ -14,7 +14,8 @@ from clearance.values import digest_of, request, value
 
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
-MOST_ATTEMPTS = 10
+MOST_ATTEMPTS = 34
+"""With `retry_after` a day of attempts: a webhook that is down for a night misses nothing."""
 
 
 class AlertState(StrEnum):
@@ -80,13 +81,6 @@ class IncidentReport:
     incident: Incident
     alerts: tuple[Alert, ...]
     timeline: tuple[Entry, ...]
-
-
-@request
-class Reason:
-    """Why somebody does what they do."""
-
-    reason: str
 
 
 @request

@@ -10,11 +10,14 @@ from clearance.response.model import Alert
 from clearance.values import plain
 
 logger = logging.getLogger(__name__)
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 5.0  # of each step: connecting, sending, waiting
 
 
 def sender(webhook_url: str) -> Callable[[Alert], None]:
-    """Return the function that tells people of an alert: writes it to the log, and POSTs it as JSON to the webhook."""
+    """Return the function that tells people of an alert: writes it to the log, and POSTs it as JSON to the webhook.
+
+    It raises Unavailable when the webhook did not answer with success; the address is not told, for it may hold a secret.
+    """
 
     def send(alert: Alert) -> None:
         logger.warning("%s %s: %s (%s)", alert.severity.value.upper(), alert.model, alert.title, alert.id)
@@ -28,6 +31,14 @@ def _post(url: str, alert: Alert) -> None:
     import httpx
 
     try:
-        httpx.post(url, json=plain(alert), timeout=_TIMEOUT_SECONDS).raise_for_status()
-    except httpx.HTTPError as error:
-        raise Unavailable(f"the webhook did not take it: {error}", code="webhook_failed") from error
+        with httpx.stream("POST", url, json=plain(alert), timeout=_TIMEOUT_SECONDS) as answer:
+            if answer.is_success:
+                return
+            why = f"it answered {answer.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = f"{type(error).__name__}: {error}"
+    raise Unavailable(
+        f"the webhook did not take it: {why}",
+        code="webhook_failed",
+        hint="is CLEARANCE_WEBHOOK_URL right, and does it take a POST of JSON from this machine?",
+    )

@@ -26,7 +26,7 @@ from clearance.response.model import (
     retry_after,
 )
 from clearance.storage.database import Database, Transaction
-from clearance.values import Page
+from clearance.values import Page, timestamp
 
 logger = logging.getLogger(__name__)
 _TIMELINE_LIMIT = 500
@@ -201,32 +201,33 @@ def deliver_due(database: Database, send: Callable[[Alert], None]) -> int:
     """Try every notification that is due, each in a transaction of its own; return how many arrived.
 
     At least once: a process that dies between sending and noting sends again. `send` raises ClearanceError when the
-    message did not arrive; it is then tried again later, ten times over some hours, and the last error stays visible.
+    message did not arrive; it is then tried again later, for a day, and the last error stays visible.
     """
     with database.read() as tx:
         due = store.due_notifications(tx, tx.now, MOST_ATTEMPTS)
         messages = [(notification, get_alert(tx, notification.alert)) for notification in due]
-    sent = 0
-    for notification, alert in messages:
-        tried = replace(notification, attempts=notification.attempts + 1)
-        error = ""
-        try:
-            send(alert)
-            sent += 1
-        except ClearanceError as failure:
-            error = failure.message
-            logger.warning("alert %s was not delivered (attempt %d): %s", alert.id, tried.attempts, error)
-        with database.write() as tx:
-            store.update_notification(
-                tx,
-                replace(
-                    tried,
-                    error=error,
-                    sent_at=None if error else tx.now,
-                    next_at=tx.now + retry_after(tried.attempts),
-                ),
-            )
-    return sent
+    return sum(_deliver(database, send, notification, alert) for notification, alert in messages)
+
+
+def _deliver(database: Database, send: Callable[[Alert], None], notification: Notification, alert: Alert) -> bool:
+    """Try a notification once, and note what came of it; return whether it arrived."""
+    attempts = notification.attempts + 1
+    error = ""
+    try:
+        send(alert)
+    except ClearanceError as failure:
+        error = failure.message
+    with database.write() as tx:
+        next_at = tx.now + retry_after(attempts)
+        sent_at = None if error else tx.now
+        store.update_notification(
+            tx, replace(notification, attempts=attempts, error=error, sent_at=sent_at, next_at=next_at)
+        )
+    if error and attempts < MOST_ATTEMPTS:
+        logger.warning("alert %s was not delivered, and is tried again at %s: %s", alert.id, timestamp(next_at), error)
+    elif error:
+        logger.error("alert %s was given up after %d attempts: %s (%s)", alert.id, attempts, alert.title, error)
+    return not error
 
 
 def _move(tx: Transaction, caller: Principal, alert_id: str, to: AlertState, event: Event, reason: str) -> Alert:
