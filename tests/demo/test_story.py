@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from clearance.demo.installation import environment
+from clearance.values import sha256
 
 pytestmark = pytest.mark.story
 
@@ -113,12 +114,22 @@ def test_the_bad_candidate_is_taken_back_by_itself_within_seconds(told: dict[str
 def test_the_log_verifies_and_the_passport_needs_nothing_but_its_file(told: dict[str, Any], home: Path) -> None:
     found = facts(told, "proof")
     assert found["leaves"] > 50
+    assert found["passport_verified"]
+    assert found["forged_passport_refused"]
     assert found["decisions"]["reproduced"] == found["decisions"]["total"] >= 4
     passport = home.parent / "passport.json"
     assert clearance("--home", str(home), "passport", "export", "car-loan", "1", str(passport)).returncode == 0
     assert clearance("passport", "verify", str(passport), env={}).returncode == 0
     assert clearance("--home", str(home), "audit", "verify").returncode == 0
     assert json.loads(clearance("--home", str(home), "policy", "replay", "--json").stdout)["differing"] == []
+
+
+def test_the_report_is_one_page_whose_digest_the_log_holds(told: dict[str, Any], home: Path) -> None:
+    found = facts(told, "proof")
+    page = Path(found["report"]).read_bytes()
+    assert sha256(page) == found["report_digest"]
+    assert page.lstrip().lower().startswith(b"<!doctype html>")
+    assert not any(word in page for word in (b"<script src", b"<link", b'src="http'))
 
 
 def test_a_second_run_on_the_same_folder_is_refused_and_harms_nothing(told: dict[str, Any], home: Path) -> None:

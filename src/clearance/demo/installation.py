@@ -133,8 +133,7 @@ class Installation:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment()
-                | {"CLEARANCE_MONITOR_SECONDS": "0"},  # the story looks at the past, the server at now
+                env=environment() | {"CLEARANCE_MONITOR_SECONDS": "0"},  # the story says itself which time it is
                 start_new_session=True,  # Ctrl-C reaches the demo, which then ends the server in order
             )
         deadline = time.monotonic() + _START_SECONDS

@@ -7,20 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clearance.audit.events import Event
 from clearance.demo.steps.lending import MODEL
 from clearance.demo.story import Facts, Stage, StepFailed, expect
+from clearance.values import sha256
 
 TITLE = "Proof"
 WHY = "Every step left a leaf in a log that nobody can change unseen. An auditor needs the file, and nobody's word."
 
 
 def run(stage: Stage, facts: Facts) -> None:
-    """Verify the log, decide every decision again, and take version 1's passport away to verify it with nothing else."""
-    with stage.narrator.waiting("recomputing the whole log against its signed checkpoints"):
-        found = stage.aude.audit.verify()
-    facts |= {"leaves": found.leaves, "checkpoints": found.checkpoints, "root": found.root}
-    expect(found.ok, f"the audit log does not verify: {'; '.join(found.problems)}")
-    stage.narrator.say(f"[green]verified[/] {found.leaves} leaves against {found.checkpoints} signed checkpoints")
+    """Take version 1's passport and report away, decide every decision again, and verify the log that holds it all."""
+    _passport(stage, facts)
+    _report(stage, facts)
     with stage.narrator.waiting("deciding every decision again from its stored facts and pack"):
         replay = stage.aude.policy.replay()
     facts["decisions"] = {"total": replay.total, "reproduced": replay.reproduced}
@@ -28,7 +27,11 @@ def run(stage: Stage, facts: Facts) -> None:
         replay.total and replay.reproduced == replay.total, f"{len(replay.differing)} decisions came out differently"
     )
     stage.narrator.say(f"[green]reproduced[/] {replay.reproduced} of {replay.total} decisions, bit for bit")
-    _passport(stage, facts)
+    with stage.narrator.waiting("recomputing the whole log against its signed checkpoints"):
+        found = stage.aude.audit.verify()
+    facts |= {"leaves": found.leaves, "checkpoints": found.checkpoints, "root": found.root}
+    expect(found.ok, f"the audit log does not verify: {'; '.join(found.problems)}")
+    stage.narrator.say(f"[green]verified[/] {found.leaves} leaves against {found.checkpoints} signed checkpoints")
 
 
 def _passport(stage: Stage, facts: Facts) -> None:
@@ -44,6 +47,19 @@ def _passport(stage: Stage, facts: Facts) -> None:
     expect(facts["passport_verified"], "the passport does not verify")
     expect(facts["forged_passport_refused"], "a forged passport verifies")
     stage.narrator.say(f"[green]verified[/] {passport.name} with nothing but the file; a forged copy was refused")
+
+
+def _report(stage: Stage, facts: Facts) -> None:
+    """Write the report, and find the leaf that says with which digest it was given out."""
+    path = stage.folder / "car-loan-1.html"
+    with stage.narrator.waiting("writing the report: one page, drawn with its charts, that needs nothing else"):
+        html = stage.aude.reports.html(MODEL, 1)
+        path.write_text(html, "utf-8")
+    digest = sha256(html.encode())
+    leaf = next(iter(stage.aude.audit.entries(event=Event.REPORT_WRITTEN, limit=1)), None)
+    facts |= {"report": str(path), "report_digest": digest}
+    expect(leaf is not None and leaf.data["digest"] == digest, "the log does not know the report")
+    stage.narrator.say(f"[green]written[/] {path.name}, {len(html) / 1024:.0f} KiB; the log holds its digest")
 
 
 def _verifies(passport: Path, pin: str) -> bool:
