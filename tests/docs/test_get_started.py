@@ -32,7 +32,7 @@ def test_every_command_of_get_started_works_and_shows_what_the_page_says(tmp_pat
         env=_environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         check=False,
     )
     said = _by_line(run.stdout)
