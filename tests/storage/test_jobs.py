@@ -81,6 +81,64 @@ def test_a_loop_goes_on_over_failures_and_into_its_next_workflow(
     assert "a bad turn" in caplog.text
 
 
+def test_a_loop_that_always_fails_is_told_of_once_and_the_others_go_on(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed: list[int] = []
+    others: list[int] = []
+
+    def fail() -> None:
+        failed.append(1)
+        raise OSError("the disk is full")
+
+    jobs.every("fails", 0.05, fail)
+    jobs.every("works", 0.05, lambda: others.append(1))
+    jobs.start()
+    wait_for(lambda: len(failed) >= 5 and len(others) >= 5)
+    told = [record for record in caplog.records if record.getMessage().startswith("the loop fails failed")]
+    assert len(told) == 1
+
+
+def test_a_shorter_interval_holds_from_the_next_start(settings: Settings) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    turns: list[int] = []
+    for seconds in (3600, 0.1):
+        made = Jobs(settings.jobs_url)
+        made.every("turn", seconds, lambda: turns.append(1))
+        made.start()
+        before = len(turns)
+        wait_for(lambda before=before: len(turns) > before)  # type: ignore[misc]  # a lambda with a default
+        made.stop()
+
+
+def test_what_does_not_end_is_left_behind_and_run_again_by_the_next_start(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    entered, release = threading.Event(), threading.Event()
+
+    def hang(_argument: object) -> None:
+        entered.set()
+        release.wait(30)
+
+    first = Jobs(settings.jobs_url)
+    first.register("hang", hang)
+    first.start()
+    first.run("hang", "k", {})
+    assert entered.wait(10)
+    begun = time.monotonic()
+    first.stop()
+    assert time.monotonic() - begun < 5
+    assert "still at work" in caplog.text
+    release.set()
+    done: list[object] = []
+    second = Jobs(settings.jobs_url)
+    second.register("hang", done.append)
+    second.start()
+    wait_for(lambda: done == [{}])
+    second.stop()
+
+
 def test_stopping_waits_for_what_runs_and_a_new_start_takes_up_the_loop(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     entered, ended = threading.Event(), threading.Event()
