@@ -55,7 +55,8 @@ def _alarm(topic: _Topic, figures: Sequence[Figure]) -> Alarm:
         severity=Severity.TICKET,
         title=f"{_who(first)} in {first.environment}: {_what(kind, subject)} {_when(first.window)}",
         summary=(
-            f"{_span(first.window)}: {'; '.join(map(_measured, figures))}. {_MEANING[kind]} Next: {_next(kind, first)}"
+            f"{_span(first.window)}: {', '.join(map(_measured, figures))}, {_of(kind, first.n)}. "
+            f"{_MEANING[kind]} Next: {_next(kind, first)}"
         ),
         subject=f"model/{first.model}",
         labels={"subject": subject, **({} if version is None else {"version": str(version)})},
@@ -100,13 +101,17 @@ def _limit(figure: Figure) -> float | None:
 
 
 def _measured(figure: Figure) -> str:
-    """Return a figure with its limit and n; a metric that alarms has all of them."""
+    """Return a figure with its limit; a metric that alarms has both."""
     name, value, limit = _NAMES[figure.metric], figure.value or 0.0, _limit(figure) or 0.0
     if KINDS[figure.metric] == "quality":
-        return f"{name} is {value:.3f}, alarm below {limit:.3f}, of {figure.n:,} labelled rows"
+        return f"{name} {value:.3f} (alarm below {limit:.3f})"
     if figure.metric == "null_rate":
-        return f"{value:.1%} of {figure.n:,} rows have no value, alarm from {limit:.1%}"
-    return f"{name} is {value:.3f}, alarm from {limit:.3f}, of {figure.n:,} values"
+        return f"{value:.1%} without a value (alarm from {limit:.1%})"
+    return f"{name} {value:.3f} (alarm from {limit:.3f})"
+
+
+def _of(kind: str, n: int) -> str:
+    return f"of {n:,} {'labelled rows' if kind == 'quality' else 'rows' if kind == 'missing_values' else 'values'}"
 
 
 _MEANING = {
