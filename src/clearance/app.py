@@ -138,13 +138,14 @@ class Clearance:
     def gateway(self) -> Gateway:
         """Serves admitted versions; begins with its first request."""
         from clearance.gateway.loading import Loader
+        from clearance.gateway.routes import Routes
         from clearance.gateway.service import Gateway
         from clearance.response import service as response
         from clearance.sdk.recorder import Recorder
 
         loader = Loader(self.database, self.blobs, self.gate.admission, self.scratch)
-        recorder = Recorder(self.ingest.submit)
-        return Gateway(loader, recorder, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
+        routes = Routes(loader, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
+        return Gateway(routes, Recorder(self.ingest.submit), self.clock)
 
     def _make_home(self) -> None:
         home = self.settings.home

@@ -240,6 +240,26 @@ def test_a_quarantined_version_stops_serving(http: httpx.Client, parts: Clearanc
     assert http.get("/v2/health/ready").status_code == 503
 
 
+def test_what_serves_goes_on_when_only_its_admission_lapses_and_somebody_is_paged(
+    http: httpx.Client, parts: Clearance
+) -> None:
+    assert ask(http).status_code == 200
+    with parts.database.write() as tx:
+        stricter = PACK.replace("signature_valid &&", "verdicts['data'] == 'passed' &&").replace('"1"', '"2"')
+        policy.install_pack(tx, ADA, PackSource(source=stricter))
+        policy.decide(tx, ADA, parts.policy_engine, parts.keyring, "loans", 1, "production")
+
+    def alerts() -> list[tuple[str, str]]:
+        with parts.database.read() as tx:
+            return [(alert.kind, alert.severity) for alert in response.list_alerts(tx, model="loans").items]
+
+    until(alerts)
+    assert alerts() == [("admission.lapsed", "page")]
+    assert ask(http).status_code == 200
+    assert http.post("/api/v1/gateway/reload", json={"model": "loans"}).json()["code"] == "not_admitted"
+    assert ask(http).status_code == 200
+
+
 def test_a_canary_gets_its_share_of_requests_and_each_request_stays_on_its_side(
     http: httpx.Client, parts: Clearance
 ) -> None:

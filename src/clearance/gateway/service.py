@@ -1,49 +1,25 @@
-"""The gateway: keeps what the pointers ask for loaded, answers predictions, and records each of them."""
+"""The gateway: answers predictions of what is loaded, and records each of them."""
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from clearance.access.model import SYSTEM, Principal
-from clearance.alarm import Alarm, Severity
-from clearance.audit import log
-from clearance.audit import store as audit_store
-from clearance.audit.events import Event
 from clearance.clock import Clock
-from clearance.delivery import service as delivery
-from clearance.delivery.model import Pointer
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unavailable
-from clearance.gateway.loading import Loaded, Loader
-from clearance.gateway.model import GatewayStatus, Refusal, RouteStatus, Variant, choose
+from clearance.gateway.loading import Loaded
+from clearance.gateway.model import GatewayStatus, RouteStatus, Variant, choose
 from clearance.gateway.protocol import InferenceRequest
+from clearance.gateway.routes import Routes
 from clearance.registry.contract import violations
 from clearance.sdk.recorder import Recorder
-from clearance.storage.database import Transaction
 
 if TYPE_CHECKING:
     from clearance.sdk.events import Event as TelemetryEvent
     from clearance.sdk.onnx import Predictions
-
-logger = logging.getLogger(__name__)
-RaiseAlarm = Callable[[Transaction, Principal, Alarm], object]
-Key = tuple[str, str]
-
-_RECHECK_SECONDS = 60.0
-"""Admission can end with time alone (a waiver lapses), so it is checked again although the log says nothing new."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    pointer: Pointer
-    stable: Loaded | None
-    candidate: Loaded | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,77 +33,33 @@ class Answered:
 
 
 class Gateway:
-    """Serves predictions of admitted versions.
+    """Serves predictions of admitted versions; a prediction waits neither for what serves to be read nor for telemetry."""
 
-    What serves is read from the database every `refresh_seconds` in a thread of its own; requests use the last picture
-    and never wait for it. Loading fails closed: a version that is refused does not serve, the one before goes on while
-    it is still admitted itself, and the refusal is audited and alarms once.
-    """
-
-    def __init__(
-        self, loader: Loader, recorder: Recorder, raise_alarm: RaiseAlarm, clock: Clock, refresh_seconds: float
-    ) -> None:
-        self._loader = loader
+    def __init__(self, routes: Routes, recorder: Recorder, clock: Clock) -> None:
+        self._routes = routes
         self._recorder = recorder
-        self._raise_alarm = raise_alarm
         self._clock = clock
-        self._refresh_seconds = refresh_seconds
-        self._routes: dict[Key, _Route] = {}
-        self._refusals: dict[tuple[str, str, int], Refusal] = {}
-        self._refreshing = threading.Lock()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._log_size = -1
-        self._checked = 0.0
-        self._refreshed_at: datetime | None = None
 
     def start(self) -> None:
         """Read what serves, and keep reading it."""
-        with self._refreshing:
-            if self._thread is not None:
-                return
-            self._thread = threading.Thread(target=self._keep_refreshing, name="gateway-routes", daemon=True)
-        self.refresh()
-        self._thread.start()
+        self._routes.start()
 
     def close(self) -> None:
         """Stop reading, and send what was recorded."""
-        self._closing.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join()
+        self._routes.close()
         self._recorder.close()
-
-    def refresh(self, *, anew: Key | None = None) -> None:
-        """Bring what is loaded to what the pointers ask for.
-
-        Args:
-            anew: environment and model to load again from the store although they are loaded.
-        """
-        with self._refreshing:
-            with self._loader.database.read() as tx:
-                size = audit_store.size(tx)
-                fresh = time.monotonic() - self._checked < _RECHECK_SECONDS
-                if size == self._log_size and fresh and anew is None:
-                    return
-                wanted = [pointer for environment in delivery.environments(tx) for pointer in environment.pointers]
-            routes: dict[Key, _Route] = {}
-            for pointer in wanted:
-                key = (pointer.environment, pointer.model)
-                routes[key] = self._route(pointer, self._routes.get(key), again=key == anew)
-            self._routes = routes
-            self._log_size, self._checked, self._refreshed_at = size, time.monotonic(), self._clock.now()
 
     def status(self) -> GatewayStatus:
         """Return what is served and what is refused."""
         self.start()
         stats = self._recorder.stats()
         return GatewayStatus(
-            routes=tuple(_status(route) for _, route in sorted(self._routes.items())),
-            refusals=tuple(self._refusals[key] for key in sorted(self._refusals)),
+            routes=tuple(route.status() for route in self._routes.all()),
+            refusals=self._routes.refusals(),
             events_recorded=stats.recorded,
             events_dropped=stats.dropped,
             events_failed=stats.failed + stats.invalid,
-            refreshed_at=self._refreshed_at,
+            refreshed_at=self._routes.refreshed_at,
         )
 
     def reload(self, model: str, environment: str) -> RouteStatus:
@@ -135,19 +67,17 @@ class Gateway:
 
         Raises:
             NotFound: nothing serves for the model there.
-            ClearanceError: the version was refused, with the reason.
+            Unavailable: the version was refused, with the reason's code.
         """
         self.start()
-        key = (environment, model)
-        if key not in self._routes:
-            self.refresh()
-        self._find(model, environment)
-        self.refresh(anew=key)
-        route = self._find(model, environment)
-        refusal = self._refusals.get((environment, model, route.pointer.stable))
+        self._routes.refresh()
+        self._routes.find(model, environment)
+        self._routes.refresh(anew=(environment, model))
+        route = self._routes.find(model, environment)
+        refusal = self._routes.refusal_of(route)
         if refusal is not None:
             raise Unavailable(refusal.reason, code=refusal.code, hint=_goes_on(route), details={"refused": True})
-        return _status(route)
+        return route.status()
 
     def describe(self, model: str, environment: str, number: int | None = None) -> Loaded:
         """Return what serves, for its metadata.
@@ -209,7 +139,7 @@ class Gateway:
             self._recorder.record(cast("TelemetryEvent", event))
 
     def _pick(self, model: str, environment: str, number: int | None, request_id: str) -> tuple[Loaded, Variant]:
-        route = self._find(model, environment)
+        route = self._routes.find(model, environment)
         sides = {Variant.STABLE: route.stable, Variant.CANDIDATE: route.candidate}
         if number is None:
             weight = route.pointer.weight if route.candidate is not None else 0.0
@@ -225,87 +155,13 @@ class Gateway:
                     hint=f"leave the version out, or see `GET /v2/models/{model}`",
                 )
         if loaded is None:
-            refusal = self._refusals.get((environment, model, route.pointer.stable))
+            refusal = self._routes.refusal_of(route)
             raise Unavailable(
                 f"{model}/{route.pointer.stable} was refused: {refusal.reason if refusal else 'it is not loaded'}",
                 code="version_refused",
                 hint=f"`clearance rollback {model}` goes back to the last good version",
             )
         return loaded, variant
-
-    def _find(self, model: str, environment: str) -> _Route:
-        route = self._routes.get((environment, model))
-        if route is None:
-            raise NotFound(
-                f"{model[:100]} does not serve in {environment[:100]}",
-                code="model_not_serving",
-                hint=f"`clearance promote {model[:100]} NUMBER --to {environment[:100]}` puts a version there",
-            )
-        return route
-
-    def _route(self, pointer: Pointer, before: _Route | None, *, again: bool) -> _Route:
-        known = {} if before is None else {each.number: each for each in (before.stable, before.candidate) if each}
-        stable = self._take(pointer, pointer.stable, known, again=again)
-        if stable is None and before is not None and before.stable is not None:
-            stable = self._still_admitted(pointer, before.stable)
-        candidate = None if pointer.candidate is None else self._take(pointer, pointer.candidate, known, again=again)
-        return _Route(pointer, stable, candidate)
-
-    def _take(self, pointer: Pointer, number: int, known: Mapping[int, Loaded], *, again: bool) -> Loaded | None:
-        place = (pointer.environment, pointer.model, number)
-        try:
-            if number in known and not again:
-                with self._loader.database.read() as tx:
-                    self._loader.check(tx, pointer.model, number, pointer.environment)
-                loaded = known[number]
-            else:
-                loaded = self._loader.load(pointer.model, number, pointer.environment)
-        except ClearanceError as error:
-            self._refuse(place, error)
-            return None
-        self._refusals.pop(place, None)
-        return loaded
-
-    def _still_admitted(self, pointer: Pointer, loaded: Loaded) -> Loaded | None:
-        """Return what served before, if it may go on: its own decision holds, and it was verified when it was loaded."""
-        try:
-            with self._loader.database.read() as tx:
-                self._loader.check(tx, pointer.model, loaded.number, pointer.environment)
-        except ClearanceError:
-            return None
-        return loaded
-
-    def _refuse(self, place: tuple[str, str, int], error: ClearanceError) -> None:
-        known = self._refusals.get(place)
-        if known is not None and (known.code, known.reason) == (error.code, error.message):
-            return
-        environment, model, number = place
-        refusal = Refusal(
-            model=model,
-            number=number,
-            environment=environment,
-            code=error.code,
-            reason=error.message,
-            at=self._clock.now(),
-        )
-        self._refusals[place] = refusal
-        logger.error("refused to load %s/%d in %s: %s", model, number, environment, error.message)
-        with self._loader.database.write() as tx:
-            log.record(
-                tx,
-                Event.LOAD_REFUSED,
-                actor=SYSTEM.name,
-                subject=f"model/{model}/{number}",
-                data={"environment": environment, "code": error.code, "reason": error.message},
-            )
-            self._raise_alarm(tx, SYSTEM, _alarm(refusal))
-
-    def _keep_refreshing(self) -> None:
-        while not self._closing.wait(self._refresh_seconds):
-            try:
-                self.refresh()
-            except Exception:  # the picture stays as it is, and predictions go on; the next turn tries again
-                logger.exception("what serves could not be read")
 
 
 def _check_contract(loaded: Loaded, asked: InferenceRequest) -> None:
@@ -335,34 +191,7 @@ def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _status(route: _Route) -> RouteStatus:
-    return RouteStatus(
-        model=route.pointer.model,
-        environment=route.pointer.environment,
-        wanted=route.pointer.stable,
-        serving=route.stable.number if route.stable else None,
-        candidate_wanted=route.pointer.candidate,
-        candidate_serving=route.candidate.number if route.candidate else None,
-        weight=route.pointer.weight,
-        digest=route.stable.digest if route.stable else None,
-    )
-
-
-def _goes_on(route: _Route) -> str:
+def _goes_on(route: Route) -> str:
     if route.stable is None:
         return f"nothing serves; `clearance rollback {route.pointer.model}` goes back to the last good version"
     return f"{route.stable.model}/{route.stable.number}, as it was loaded before, goes on serving"
-
-
-def _alarm(refusal: Refusal) -> Alarm:
-    name = f"{refusal.model}/{refusal.number}"
-    return Alarm(
-        kind="load.refused",
-        model=refusal.model,
-        environment=refusal.environment,
-        severity=Severity.PAGE,
-        title=f"The gateway refused to load {name}",
-        summary=refusal.reason,
-        subject=f"model/{name}",
-        labels={"version": str(refusal.number), "code": refusal.code},
-    )

@@ -1,0 +1,230 @@
+"""What the gateway has loaded: brought to what the pointers ask for, in a thread of its own; refusals are told once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from clearance.access.model import SYSTEM, Principal
+from clearance.alarm import Alarm, Severity
+from clearance.audit import log
+from clearance.audit import store as audit_store
+from clearance.audit.events import Event
+from clearance.clock import Clock
+from clearance.delivery import service as delivery
+from clearance.delivery.model import Pointer
+from clearance.errors import ClearanceError, NotFound
+from clearance.gateway.loading import Loaded, Loader, Standing
+from clearance.gateway.model import Refusal, RouteStatus
+from clearance.storage.database import Transaction
+
+logger = logging.getLogger(__name__)
+RaiseAlarm = Callable[[Transaction, Principal, Alarm], object]
+Key = tuple[str, str]
+"""Environment and model."""
+
+_RECHECK_SECONDS = 60.0
+"""Admission can end with time alone (a waiver lapses), so it is checked again although the log says nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where requests for a model go."""
+
+    pointer: Pointer
+    stable: Loaded | None
+    candidate: Loaded | None
+
+    def status(self) -> RouteStatus:
+        """Return what is asked for beside what is loaded."""
+        return RouteStatus(
+            model=self.pointer.model,
+            environment=self.pointer.environment,
+            wanted=self.pointer.stable,
+            serving=self.stable.number if self.stable else None,
+            candidate_wanted=self.pointer.candidate,
+            candidate_serving=self.candidate.number if self.candidate else None,
+            weight=self.pointer.weight,
+            digest=self.stable.digest if self.stable else None,
+        )
+
+
+class Routes:
+    """The routes of one gateway.
+
+    What serves is read from the database every `refresh_seconds`; requests use the last picture and never wait for it.
+    Loading fails closed: a version that is refused does not serve, and the one before goes on while nobody stopped it.
+    What is loaded goes on when only its admission lapses; both are alarms, a refusal is audited too.
+    """
+
+    def __init__(self, loader: Loader, raise_alarm: RaiseAlarm, clock: Clock, refresh_seconds: float) -> None:
+        self._loader = loader
+        self._raise_alarm = raise_alarm
+        self._clock = clock
+        self._refresh_seconds = refresh_seconds
+        self._routes: dict[Key, Route] = {}
+        self._refusals: dict[tuple[str, str, int], Refusal] = {}
+        self._refreshing = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._log_size = -1
+        self._checked = 0.0
+        self.refreshed_at: datetime | None = None
+
+    def start(self) -> None:
+        """Read what serves, and keep reading it."""
+        with self._refreshing:
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._keep_refreshing, name="gateway-routes", daemon=True)
+        self.refresh()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closing.set()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join()
+
+    def all(self) -> tuple[Route, ...]:
+        """Return every route, in order."""
+        return tuple(route for _, route in sorted(self._routes.items(), key=lambda item: item[0]))
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Return what was refused and is not mended."""
+        return tuple(self._refusals[key] for key in sorted(self._refusals))
+
+    def refusal_of(self, route: Route) -> Refusal | None:
+        """Return why the version that a route asks for was refused, if it was."""
+        return self._refusals.get((route.pointer.environment, route.pointer.model, route.pointer.stable))
+
+    def find(self, model: str, environment: str) -> Route:
+        """Return where requests go.
+
+        Raises:
+            NotFound: nothing serves for the model there.
+        """
+        route = self._routes.get((environment, model))
+        if route is None:
+            raise NotFound(
+                f"{model[:100]} does not serve in {environment[:100]}",
+                code="model_not_serving",
+                hint=f"`clearance promote {model[:100]} NUMBER --to {environment[:100]}` puts a version there",
+            )
+        return route
+
+    def refresh(self, *, anew: Key | None = None) -> None:
+        """Bring what is loaded to what the pointers ask for.
+
+        Args:
+            anew: what to load again from the store although it is loaded.
+        """
+        with self._refreshing:
+            with self._loader.database.read() as tx:
+                size = audit_store.size(tx)
+                fresh = time.monotonic() - self._checked < _RECHECK_SECONDS
+                if size == self._log_size and fresh and anew is None:
+                    return
+                wanted = [pointer for environment in delivery.environments(tx) for pointer in environment.pointers]
+            routes: dict[Key, Route] = {}
+            for pointer in wanted:
+                key = (pointer.environment, pointer.model)
+                routes[key] = self._route(pointer, self._routes.get(key), again=key == anew)
+            self._routes = routes
+            self._log_size, self._checked, self.refreshed_at = size, time.monotonic(), self._clock.now()
+
+    def _route(self, pointer: Pointer, before: Route | None, *, again: bool) -> Route:
+        known = {} if before is None else {each.number: each for each in (before.stable, before.candidate) if each}
+        stable = self._take(pointer, pointer.stable, known, again=again)
+        if stable is None and before is not None and before.stable is not None:
+            stable = self._unless_stopped(pointer, before.stable)
+        candidate = None if pointer.candidate is None else self._take(pointer, pointer.candidate, known, again=again)
+        return Route(pointer, stable, candidate)
+
+    def _take(self, pointer: Pointer, number: int, known: Mapping[int, Loaded], *, again: bool) -> Loaded | None:
+        if number in known and not again:
+            return self._unless_stopped(pointer, known[number])
+        try:
+            loaded = self._loader.load(pointer.model, number, pointer.environment)
+        except ClearanceError as error:
+            self._refuse(pointer, number, error.code, error.message)
+            return None
+        self._refusals.pop((pointer.environment, pointer.model, number), None)
+        return loaded
+
+    def _unless_stopped(self, pointer: Pointer, loaded: Loaded) -> Loaded | None:
+        """Return what was verified when it was loaded, unless somebody stopped it since."""
+        with self._loader.database.read() as tx:
+            standing, reason = self._loader.standing(tx, pointer.model, loaded.number, pointer.environment)
+        if standing is Standing.STOPPED:
+            self._refuse(pointer, loaded.number, "not_admitted", reason)
+            return None
+        if standing is Standing.LAPSED:
+            logger.error("%s/%d goes on serving, but: %s", pointer.model, loaded.number, reason)
+            with self._loader.database.write() as tx:
+                self._raise_alarm(tx, SYSTEM, _lapsed(pointer, loaded.number, reason))
+        return loaded
+
+    def _refuse(self, pointer: Pointer, number: int, code: str, reason: str) -> None:
+        place = (pointer.environment, pointer.model, number)
+        known = self._refusals.get(place)
+        if known is not None and (known.code, known.reason) == (code, reason):
+            return
+        refusal = Refusal(
+            model=pointer.model,
+            number=number,
+            environment=pointer.environment,
+            code=code,
+            reason=reason,
+            at=self._clock.now(),
+        )
+        self._refusals[place] = refusal
+        logger.error("refused to load %s/%d in %s: %s", pointer.model, number, pointer.environment, reason)
+        with self._loader.database.write() as tx:
+            log.record(
+                tx,
+                Event.LOAD_REFUSED,
+                actor=SYSTEM.name,
+                subject=f"model/{pointer.model}/{number}",
+                data={"environment": pointer.environment, "code": code, "reason": reason},
+            )
+            self._raise_alarm(tx, SYSTEM, _refused(refusal))
+
+    def _keep_refreshing(self) -> None:
+        while not self._closing.wait(self._refresh_seconds):
+            try:
+                self.refresh()
+            except Exception:  # the picture stays as it is, and predictions go on; the next turn tries again
+                logger.exception("what serves could not be read")
+
+
+def _refused(refusal: Refusal) -> Alarm:
+    name = f"{refusal.model}/{refusal.number}"
+    return Alarm(
+        kind="load.refused",
+        model=refusal.model,
+        environment=refusal.environment,
+        severity=Severity.PAGE,
+        title=f"The gateway refused to load {name}",
+        summary=refusal.reason,
+        subject=f"model/{name}",
+        labels={"version": str(refusal.number), "code": refusal.code},
+    )
+
+
+def _lapsed(pointer: Pointer, number: int, reason: str) -> Alarm:
+    name = f"{pointer.model}/{number}"
+    return Alarm(
+        kind="admission.lapsed",
+        model=pointer.model,
+        environment=pointer.environment,
+        severity=Severity.PAGE,
+        title=f"{name} serves, but no decision admits it any more",
+        summary=f"{reason}. It goes on until it is rolled back or stopped; after a restart it would be refused.",
+        subject=f"model/{name}",
+        labels={"version": str(number)},
+    )
