@@ -13,7 +13,7 @@ from clearance.errors import ClearanceError, InvalidInput, NotFound, Unavailable
 from clearance.gateway.loading import Loaded
 from clearance.gateway.model import GatewayStatus, RouteStatus, Variant, choose
 from clearance.gateway.protocol import InferenceRequest
-from clearance.gateway.routes import Routes
+from clearance.gateway.routes import Route, Routes
 from clearance.registry.contract import violations
 from clearance.sdk.recorder import Recorder
 
