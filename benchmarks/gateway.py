@@ -83,7 +83,9 @@ def gateway(bench: Bench) -> Iterator[Row]:
                 peer=f"{versions}, the same model: parses, predicts, answers, nothing else",
                 theirs=theirs,
                 aim=2.0,
-                note=f"{1_000 * (mine.median - theirs.median):.2f} ms a request for token, contract, routing and events",
+                note=f"{1_000 * (mine.median - theirs.median):.2f} ms a request to find the route, look the "
+                f"token up, check the contract value by value "
+                f"and record an event a row",
             )
             yield Row(
                 what=what,

@@ -117,14 +117,17 @@ def _line(row: Row) -> str:
 
 
 def _ratio(ratio: float, row: Row) -> str:
-    shown = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-    return f"**{shown}**" if row.behind() else shown
+    return f"**{_number(ratio)}**" if row.behind() else _number(ratio)
+
+
+def _number(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def _spread(timing: Timing, row: Row) -> str:
     shown = amount(timing.median, row.unit, rate=row.rates)
     if not row.rates:
-        shown += f" a {row.unit}"
+        shown += f" per {row.unit}"
     if len(timing.rounds) == 1:
         return shown + " (once)"
     ends = (amount(end, row.unit, rate=row.rates) for end in (timing.minimum, timing.maximum))
@@ -135,4 +138,4 @@ def _sentence(row: Row) -> str:
     ratio = row.ratio()
     assert ratio is not None
     note = f"; {row.note}" if row.note else ""
-    return f"{row.what} takes {ratio:.2f} × {row.peer}, where {row.aim:.3g} is the aim{note}."
+    return f"{row.what} takes {_number(ratio)} × {row.peer}, where {row.aim:.3g} is the aim{note}."
