@@ -107,18 +107,19 @@ class Server:
 
 
 class Receiver:
-    """A web server that takes alerts on a port; `answer` is called with each before it is answered with 204."""
+    """A web server that takes alerts on a port; `answer` is called with each before it is answered with `status`."""
 
     def __init__(self, port: int, answer: Callable[[dict[str, Any]], None] = lambda _alert: None) -> None:
         self.received: queue.Queue[dict[str, Any]] = queue.Queue()
-        received = self.received
+        self.status = 204
+        receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 alert = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                received.put(alert | {"path": self.path})
+                receiver.received.put(alert | {"path": self.path})
                 answer(alert)
-                self.send_response(204)
+                self.send_response(receiver.status)
                 self.end_headers()
 
             def log_message(self, *_arguments: Any) -> None: ...

@@ -20,7 +20,7 @@ def sender(webhook_url: str) -> Callable[[Alert], None]:
     """
 
     def send(alert: Alert) -> None:
-        logger.warning("%s %s: %s (%s)", alert.severity.value.upper(), alert.model, alert.title, alert.id)
+        logger.warning("%s %s (%s)", alert.severity.value.upper(), alert.title, alert.id)
         if webhook_url:
             _post(webhook_url, alert)
 
