@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from clearance.compliance.charts import Spec
@@ -15,16 +14,10 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def svg(spec: Spec, name: str, *, width: int = 680, height: int | None = None) -> str:
-    """Return a chart as an SVG element.
-
-    Args:
-        spec: what to draw.
-        name: of the chart, unique on its page: the ids inside begin with it, so that two charts don't share one.
-        width, height: in pixels; the specification's own height by default.
-    """
+def svg(spec: Spec, *, width: int = 680, height: int | None = None) -> str:
+    """Return a chart as an SVG element; width and height are in pixels, the height the specification's own by default."""
     import vl_convert
 
     sized = spec | {"width": width, "config": _CONFIG} | ({} if height is None else {"height": height})
     drawn: str = vl_convert.vegalite_to_svg(sized, allowed_base_urls=[])
-    return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", drawn)
+    return drawn

@@ -34,9 +34,9 @@ def html(report: Report) -> str:
             event=Event,
             seen=seen,
             program=clearance.__version__,
-            drift_chart=svg(drift, "drift", height=200) if drift else None,
-            auc_chart=svg(auc, "auc", height=180) if auc else None,
-            panels=[(panel, svg(panel.spec, f"panel{at}", width=560)) for at, panel in enumerate(panels)],
+            drift_chart=svg(drift, height=200) if drift else None,
+            auc_chart=svg(auc, height=180) if auc else None,
+            panels=[(panel, svg(panel.spec, width=560)) for panel in panels],
         )
     )
 
