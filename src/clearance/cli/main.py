@@ -51,18 +51,18 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        module, help_line = COMMANDS[cmd_name]
-        if _only_listing():
-            return typer.core.TyperCommand(cmd_name, help=help_line)
-        command = typer.main.get_command(importlib.import_module(module).app)
-        command.name = cmd_name
-        return command
+        """Return what the list of commands shows: name and help, nothing imported."""
+        known = COMMANDS.get(cmd_name)
+        return None if known is None else typer.core.TyperCommand(cmd_name, help=known[1])
 
-
-def _only_listing() -> bool:
-    return bool({"--help", "-h"} & set(sys.argv[1:2])) or len(sys.argv) == 1
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command to run, imported now."""
+        name, _, rest = super().resolve_command(ctx, args)
+        if name is None:
+            return None, None, rest
+        command = typer.main.get_command(importlib.import_module(COMMANDS[name][0]).app)
+        command.name = name
+        return name, command, rest
 
 
 app = typer.Typer(
