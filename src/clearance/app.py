@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearance.access.sessions import Sessions
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
 from clearance.clock import Clock, SystemClock
@@ -56,6 +57,11 @@ class Clearance:
     def log_verifier(self) -> Verifier:
         """What an outsider pins to check the log."""
         return Verifier(self.settings.log_origin, self.log_key.public_key())
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Knows whose token is whose."""
+        return Sessions(self.database)
 
     @cached_property
     def blobs(self) -> BlobStore:

@@ -88,6 +88,15 @@ def test_every_consistency_proof_verifies_and_no_altered_one_does() -> None:
                 assert not tree.is_consistent(old, old_root, new, new_root, path[:-1])
 
 
+@given(st.integers(0, 200), st.integers(1, 9))
+def test_appending_and_the_new_root_ask_for_nothing_but_the_frontier(size: int, more: int) -> None:
+    leaves = [bytes([number]) for number in range(size + more)]
+    read = grown(leaves[:size])
+    known = {place: read(*place) for place in tree.frontier(size)}
+    known |= tree.new_nodes(lambda *place: known[place], size, [tree.leaf_hash(leaf) for leaf in leaves[size:]])
+    assert tree.root(lambda *place: known[place], size + more) == naive_root(leaves)
+
+
 def test_a_leaf_outside_the_tree_has_no_proof() -> None:
     with pytest.raises(ValueError, match="leaf 3 is not in a tree of 3 leaves"):
         tree.inclusion_proof(grown(LEAVES[:3]), 3, 3)

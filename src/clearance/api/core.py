@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from clearance.access import service as access
 from clearance.access.model import Permission, Principal, require
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unauthenticated
@@ -62,10 +61,12 @@ def identify(request: Request) -> Principal:
         # A cookie only ever reads: pages change state through forms that carry the token of the session themselves.
         bearer = request.cookies.get(COOKIE, "") if request.method in {"GET", "HEAD"} else ""
     if not bearer:
-        raise Unauthenticated("this needs a token", code="token_missing", hint="send it as `Authorization: Bearer …`")
-    clearance = parts(request)
-    with clearance.database.read() as tx:
-        return access.authenticate(tx, bearer)
+        raise Unauthenticated(
+            "this needs a token",
+            code="token_missing",
+            hint="send it as `Authorization: Bearer …`; an administrator makes one: `clearance tokens issue NAME --role ROLE`",
+        )
+    return parts(request).sessions.principal(bearer)
 
 
 class Needs:

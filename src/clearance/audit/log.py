@@ -42,14 +42,13 @@ def sealer(origin: str, key: Callable[[], Ed25519PrivateKey]) -> Callable[[Trans
         size = store.size(tx)
         at = timestamp(tx.now)
         leaves = [canonical_json({**leaf, "at": at}) for leaf in tx.leaves]
-        made = tree.new_nodes(
-            lambda level, index: store.node(tx, level, index), size, [tree.leaf_hash(leaf) for leaf in leaves]
-        )
+        known = store.nodes_at(tx, tree.frontier(size))
 
         def read(level: int, index: int) -> bytes:
-            known = made.get((level, index))
-            return store.node(tx, level, index) if known is None else known
+            return known[level, index]
 
+        made = tree.new_nodes(read, size, [tree.leaf_hash(leaf) for leaf in leaves])
+        known |= made
         new_size = size + len(leaves)
         rows: list[Mapping[str, Any]] = [
             {

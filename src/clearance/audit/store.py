@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from clearance.errors import VerificationFailed
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
 # Indexed copies of what the leaf says, for queries; `verify` compares them with the leaf.
@@ -47,12 +48,28 @@ def node(tx: Transaction, level: int, index: int) -> bytes:
     """Return the hash of a complete subtree.
 
     Raises:
-        LookupError: the table lacks it, which only tampering explains.
+        VerificationFailed: the table lacks it, which only tampering explains.
     """
-    found = tx.execute(sa.select(nodes.c.hash).where(nodes.c.level == level, nodes.c.position == index)).scalar()
-    if found is None:
-        raise LookupError(f"audit node ({level}, {index}) is missing")
-    return bytes(found)
+    return nodes_at(tx, [(level, index)])[level, index]
+
+
+def nodes_at(tx: Transaction, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """Return the hashes of several complete subtrees, in one query.
+
+    Raises:
+        VerificationFailed: the table lacks one, which only tampering explains.
+    """
+    if not places:
+        return {}
+    wanted = sa.tuple_(nodes.c.level, nodes.c.position).in_(places)
+    found = {(row.level, row.position): bytes(row.hash) for row in tx.execute(sa.select(nodes).where(wanted))}
+    if len(found) != len(places):
+        raise VerificationFailed(
+            "the audit log's tree is damaged: nodes are missing",
+            code="log_damaged",
+            hint="`clearance audit verify` says what still holds; restore the database from a backup",
+        )
+    return found
 
 
 def append(tx: Transaction, rows: list[Mapping[str, Any]], made: Mapping[tuple[int, int], bytes], note: str) -> None:

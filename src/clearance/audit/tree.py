@@ -28,6 +28,11 @@ def empty_root() -> bytes:
     return hashlib.sha256().digest()
 
 
+def frontier(size: int) -> list[tuple[int, int]]:
+    """Return the complete subtrees that a tree of `size` leaves consists of: all that appending and its root can ask for."""
+    return [(level, (size >> level) - 1) for level in range(size.bit_length()) if size >> level & 1]
+
+
 def new_nodes(read: ReadNode, size: int, hashes: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
     """Return every complete subtree that comes to be when leaf hashes are appended to a tree of `size` leaves."""
     made: dict[tuple[int, int], bytes] = {}
