@@ -57,8 +57,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
 
-In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`); the first word decides, below `models` the last. Local
-mode loads only the room that a request leads to; a test holds this table against every route.
+In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`); the first word decides, below
+`models` the last. Local mode loads only the room that a request leads to; a test holds this table against every route.
 """
 
 
@@ -90,6 +90,8 @@ def create(
         redoc_url=None,
     )
     app.state.clearance = parts
+    if "inference" in rooms:  # first, for routes are tried in order and predictions are the most
+        app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
     if console:
         from clearance.web.pages import install
 
@@ -99,9 +101,6 @@ def create(
     app.add_middleware(OnceOnly, parts=parts)
     for room in rooms:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
-
-    if "inference" in rooms:
-        app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
 
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:

@@ -42,7 +42,11 @@ def parts(request: Request) -> Clearance:
     return found
 
 
-App = Annotated[Clearance, Depends(parts)]
+async def _parts(request: Request) -> Clearance:
+    return parts(request)  # asynchronous, for what waits for nothing needs no thread
+
+
+App = Annotated[Clearance, Depends(_parts)]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="most items on a page")]
 
@@ -109,7 +113,11 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
 def _as_page(request: Request, error: HTTPException) -> ClearanceError:
     """Return the framework's error in words for somebody with a browser."""
     if error.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-        return NotFound(f"there is no page {request.url.path}", code="page_not_found", hint="begin at the overview: /")
+        return NotFound(
+            f"there is no page {request.url.path}",
+            code="page_not_found",
+            hint="the address may be mistyped, or what it showed is gone",
+        )
     return InvalidInput(f"this can't be read: {error.detail}", code="request_invalid", hint="open the page again")
 
 
