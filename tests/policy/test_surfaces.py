@@ -60,6 +60,17 @@ def test_a_denial_is_an_answer_with_its_rules(sqlite_parts: Clearance, client: C
     assert "artifact-signed" in decision.reason
 
 
+def test_a_dry_run_goes_through_the_client_and_stores_nothing(sqlite_parts: Clearance, as_user: AsUser) -> None:
+    register(sqlite_parts)
+    dev = as_user(DEV)
+    seen = dev.policy.decide("car-loan", 1, dry_run=True)
+    assert (seen.outcome, seen.dry_run, seen.vsa, list(dev.policy.decisions())) == (Outcome.DENIED, True, {}, [])
+    answer = dev.http.client.post("/api/v1/decisions", json={"model": "car-loan", "number": 1, "dry_run": True})
+    assert (answer.status_code, answer.json()["id"]) == (200, "")
+    with pytest.raises(Forbidden):
+        as_user(person("eve", Role.VIEWER)).policy.decide("car-loan", 1, dry_run=True)
+
+
 def test_waivers_go_through_the_client(sqlite_parts: Clearance, as_user: AsUser) -> None:
     register(sqlite_parts)
     bo = as_user(BO)
@@ -131,6 +142,11 @@ def test_the_command_line_decides_explains_and_ends_with_the_right_code(
     register(sqlite_parts)
     denied = clearance(home, "policy", "decide", "car-loan", "1")
     assert (denied.returncode, "artifact-signed" in denied.stdout) == (1, True), denied.stderr
+    assert "Next: `clearance evidence sign car-loan 1` signs it.\n" in denied.stdout
+    idle = [line for line in denied.stdout.splitlines() if "not apply" in line]
+    assert len(idle) == 1, denied.stdout
+    rehearsed = clearance(home, "policy", "decide", "car-loan", "1", "--dry-run")
+    assert (rehearsed.returncode, "dry run: nothing was stored" in rehearsed.stdout) == (1, True), rehearsed.stderr
     ready(sqlite_parts, "income", data=b"other")
     allowed = clearance(home, "policy", "decide", "income", "1", "--json")
     assert allowed.returncode == 0, allowed.stdout
@@ -143,6 +159,10 @@ def test_the_command_line_decides_explains_and_ends_with_the_right_code(
     bad.write_text("name: own\nname: own\n")
     checked = clearance(home, "policy", "check", str(bad))
     assert (checked.returncode, "bad.yaml:2:1" in checked.stderr) == (2, True)
+    bad.write_text(YAML.replace(">= parameters", ">= paramters"))
+    lines = clearance(home, "policy", "check", str(bad)).stderr.splitlines()
+    hint = next(at for at, line in enumerate(lines) if line.startswith("hint "))
+    assert lines[hint + 1].index("^") == lines[hint].index("paramters"), lines
 
 
 def test_empty_listings_say_what_to_do(sqlite_parts: Clearance) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
@@ -18,8 +19,14 @@ Reader = Annotated[Principal, needs(Permission.READ)]
 
 
 @router.post("/decisions", status_code=201)
-def decide(body: DecisionRequest, app: App, caller: Annotated[Principal, needs(Permission.DECIDE)]) -> Decision:
-    """Decide whether a version may serve; a denial is an answer, not an error."""
+def decide(
+    body: DecisionRequest, app: App, response: Response, caller: Annotated[Principal, needs(Permission.DECIDE)]
+) -> Decision:
+    """Decide whether a version may serve; a denial is an answer, not an error. A dry run makes nothing: 200, no id, no VSA."""
+    if body.dry_run:
+        response.status_code = HTTPStatus.OK
+        with app.database.read() as tx:
+            return service.preview(tx, caller, app.policy_engine, body.model, body.number, body.environment)
     with app.database.write() as tx:
         return service.decide(tx, caller, app.policy_engine, app.keyring, body.model, body.number, body.environment)
 

@@ -121,10 +121,15 @@ def fail(error: ClearanceError, as_json: bool = False) -> int:
     from rich.markup import escape
 
     out = console(stderr=True)
-    out.print(f"[red bold]error[/] {escape(error.message)}")
+    out.print(f"[red bold]error[/] {escape(_block(error.message))}")
     if error.hint:
-        out.print(f"[dim]hint[/]  {escape(error.hint)}")
+        out.print(f"[dim]hint[/]  {escape(_block(error.hint))}")
     return EXIT.get(error.kind, WRONG_USE)
+
+
+def _block(text: str) -> str:
+    """Return a text whose further lines begin where its first does, after the word `error` or `hint`."""
+    return text.replace("\n", "\n" + " " * len("error "))
 
 
 def read_file(path: Path) -> bytes:

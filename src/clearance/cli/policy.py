@@ -12,6 +12,7 @@ from clearance.cli.core import DENIED, Json, connect, say, show, table
 from clearance.cli.facts import short
 from clearance.policy.model import Decision, Outcome, ReplayReport, RuleOutcome
 from clearance.policy.pack import InstalledPack
+from clearance.policy.remedies import remedies
 from clearance.statistics.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Decide by rules, explain decisions, replay them.")
@@ -22,7 +23,6 @@ File = Annotated[Path, typer.Argument(help="A pack of rules, YAML.")]
 
 _MARKS = {
     Verdict.PASSED: "[green]holds[/]",
-    Verdict.NOT_APPLICABLE: "[dim]does not apply[/]",
     Verdict.FAILED: "[red]fails[/]",
     Verdict.NOT_MEASURED: "[red]not measured[/]",
     Verdict.INCONCLUSIVE: "[red]inconclusive[/]",
@@ -33,10 +33,17 @@ _COLOURS = {Outcome.ALLOWED: "green", Outcome.DENIED: "red", Outcome.PENDING: "y
 
 @app.command("decide")
 def decide(
-    ctx: typer.Context, model: Model, number: Number, environment: Where = "production", json: Json = False
+    ctx: typer.Context,
+    model: Model,
+    number: Number,
+    environment: Where = "production",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be decided: stores nothing, asks nobody.")
+    ] = False,
+    json: Json = False,
 ) -> None:
-    """Decide whether a version may serve; exit 1 unless it is allowed."""
-    decision = connect(ctx).policy.decide(model, number, environment)
+    """Decide whether a version may serve; exit 1 unless it is allowed. On one that serves, a denial counts: try --dry-run."""
+    decision = connect(ctx).policy.decide(model, number, environment, dry_run=dry_run)
     show(decision, json, explain)
     if decision.outcome is not Outcome.ALLOWED:
         raise typer.Exit(DENIED)
@@ -139,15 +146,32 @@ def explain(decision: Decision) -> None:
     colour = _COLOURS[decision.outcome]
     version = f"{decision.model}/{decision.number}"
     say(f"[{colour} bold]{decision.outcome}[/] {version} for {decision.environment}: {escape(decision.reason)}")
-    say(f"[dim]{decision.id}, pack {decision.pack} {short(decision.pack_digest)}, by {decision.made_by}[/]\n")
+    which = "dry run: nothing was stored, nobody was asked" if decision.dry_run else decision.id
+    say(f"[dim]{which}, pack {decision.pack} {short(decision.pack_digest)}, by {decision.made_by}[/]\n")
+    idle = [rule.id for rule in decision.rules if rule.verdict is Verdict.NOT_APPLICABLE]
     for rule in decision.rules:
-        _rule(rule)
+        if rule.verdict is not Verdict.NOT_APPLICABLE:
+            _rule(rule)
+    if idle:
+        say(f"[dim]do{'es' if len(idle) == 1 else ''} not apply: {', '.join(idle)}[/]")
     for waiver in decision.facts.waivers:
         if waiver.id in decision.waivers:
             said = escape(waiver.reason)
             say(f"\n[yellow]waived[/] {waiver.rule} by {waiver.granted_by} until {waiver.expires_at:%Y-%m-%d}: {said}")
-    if decision.outcome is Outcome.PENDING:
-        say(f"\nNext: somebody else runs `clearance approvals approve {decision.approval_id}`.")
+    _next(decision)
+
+
+def _next(decision: Decision) -> None:
+    """Print which command helps on, if one does."""
+    steps = list(remedies(decision))
+    if decision.outcome is Outcome.PENDING and decision.approval_id is None:
+        steps.append("without --dry-run this asks for approval")
+    elif decision.outcome is Outcome.PENDING:
+        steps.append(f"somebody else runs `clearance approvals approve {decision.approval_id}`")
+    if steps:
+        say("")
+    for step in steps:
+        say(f"Next: {escape(step)}.")
 
 
 def _rule(rule: RuleOutcome) -> None:

@@ -18,11 +18,17 @@ class Policy:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def decide(self, model: str, number: int, environment: str = "production") -> Decision:
-        """Decide whether a version may serve; look at `outcome`, for a denial is an answer and not an error."""
-        return self._http.post(
-            "/decisions", Decision, DecisionRequest(model=model, number=number, environment=environment)
-        )
+    def decide(self, model: str, number: int, environment: str = "production", *, dry_run: bool = False) -> Decision:
+        """Decide whether a version may serve; look at `outcome`, for a denial is an answer and not an error.
+
+        Args:
+            model: name of the model.
+            number: number of the version.
+            environment: where it is to serve.
+            dry_run: only ask what would be decided: nothing is stored and nobody is asked, and the answer has no id.
+        """
+        body = DecisionRequest(model=model, number=number, environment=environment, dry_run=dry_run)
+        return self._http.post("/decisions", Decision, body)
 
     def decisions(
         self, model: str | None = None, number: int | None = None, environment: str | None = None

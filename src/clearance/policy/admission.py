@@ -10,19 +10,40 @@ from clearance.storage.database import Transaction
 
 
 def admission(tx: Transaction, model: str, number: int, environment: str = "production") -> Admission:
-    """Tell whether the newest decision lets a version serve, and still holds: cheap, and it fails closed.
+    """Tell whether the decision that stands lets a version serve, and still holds: cheap, and it fails closed.
+
+    The newest decision stands. One that only waits for people does not take back what an earlier one allowed: then the newest
+    that allowed or denied stands. The reason names the decision.
 
     Raises:
         NotFound: no such model or version.
     """
     version = registry.get_version(tx, model, number)
-    decision = store.newest_decision(tx, model, number, environment)
-    if decision is None:
+    newest = store.newest_decision(tx, model, number, environment)
+    if newest is None:
         return Admission(
             allowed=False, reason=f"nobody has decided on {version.name} for {environment}", decision_id=None
         )
-    reason = _against(tx, version, decision)
-    return Admission(allowed=reason is None, reason=reason or decision.reason, decision_id=decision.id)
+    if newest.outcome is Outcome.PENDING:
+        return _while_pending(tx, version, newest)
+    against = _against(tx, version, newest)
+    return Admission(
+        allowed=against is None, reason=f"{against or newest.reason} (decision {newest.id})", decision_id=newest.id
+    )
+
+
+def _while_pending(tx: Transaction, version: Version, waiting: Decision) -> Admission:
+    """Return what an earlier decision says while a newer one waits for people."""
+    waits = f"{version.name} is {waiting.outcome} for {waiting.environment}: {waiting.reason} (decision {waiting.id})"
+    earlier = store.newest_decision(tx, version.model, version.number, waiting.environment, settled=True)
+    if earlier is None or earlier.outcome is not Outcome.ALLOWED:
+        return Admission(allowed=False, reason=waits, decision_id=waiting.id)
+    against = _against(tx, version, earlier)
+    if against is not None:
+        reason = f"{waits}; and the earlier decision {earlier.id} holds no more: {against}"
+        return Admission(allowed=False, reason=reason, decision_id=waiting.id)
+    reason = f"{earlier.reason} (decision {earlier.id}, which stands while the newer {waiting.id} waits for approval)"
+    return Admission(allowed=True, reason=reason, decision_id=earlier.id)
 
 
 def _against(tx: Transaction, version: Version, decision: Decision) -> str | None:

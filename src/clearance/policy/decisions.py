@@ -74,6 +74,21 @@ def decide(
     return decision
 
 
+def preview(tx: Transaction, caller: Principal, engine: Engine, model: str, number: int, environment: str) -> Decision:
+    """Return the decision that would be made now: without an id or a summary; stores nothing, asks nobody, admits nothing.
+
+    Its `approval_id` is that of the request that is open or settled already, if there is one. Errors as `decide`.
+    """
+    version = registry.get_version(tx, model, number)
+    found = gather(tx, model, number, environment)
+    pack = _pack_for(tx, found)
+    digest = digest_of(pack)
+    conclusion = engine.decide(pack, found, digest=digest)
+    known = consent_store.open_request if conclusion.outcome is Outcome.PENDING else consent_store.settled_request
+    waiting = known(tx, model, number, environment)
+    return _decision(tx, caller, version, pack, digest, found, conclusion, "", waiting, {})
+
+
 def lock(tx: Transaction, model: str, number: int, environment: str) -> None:
     """Let one decision or vote at a time past this point for a version in an environment."""
     tx.lock(f"decision {model}/{number} {environment}")

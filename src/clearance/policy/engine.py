@@ -11,7 +11,7 @@ from clearance.policy import messages, verdict
 from clearance.policy.expressions import Answer, Expression
 from clearance.policy.facts import activation, countable_votes
 from clearance.policy.model import Conclusion, Facts, FigureFact, FigureUsed, RuleOutcome
-from clearance.policy.pack import Over, Pack, Rule
+from clearance.policy.pack import Each, Over, Pack, Rule
 from clearance.statistics.verdicts import Verdict
 from clearance.values import digest_of
 
@@ -89,13 +89,19 @@ def _each(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOut
     named: Mapping[str, Any] = facts.figures if rule.each.over is Over.FIGURES else facts.checks
     names = sorted(name for name in named if fnmatchcase(name, rule.each.like))
     if not names:
-        reason = f"could not measure: there is no {rule.each.over.value.removesuffix('s')} named {rule.each.like}"
-        return _outcome(rule, Verdict.NOT_MEASURED, reason, ())
+        return _outcome(rule, Verdict.NOT_MEASURED, _nothing(rule.each), ())
     found = [_one(compiled, facts, data, name) for name in names]
     worst = min((one.verdict for one in found), key=_WORST_FIRST.index)
     telling = found if worst is Verdict.PASSED else [one for one in found if one.verdict is not Verdict.PASSED]
     text = "; ".join(dict.fromkeys(one.message for one in telling))
     return _outcome(rule, worst, text, tuple(figure for one in telling for figure in one.figures))
+
+
+def _nothing(each: Each) -> str:
+    """Say that there is nothing to ask a rule for."""
+    if each.over is Over.FIGURES:
+        return f"could not measure: there is no figure named {each.like}"
+    return "no check has been run" if each.like == "*" else f"no check named {each.like} has been run"
 
 
 def _one(compiled: _Compiled, facts: Facts, data: Mapping[str, Any], name: str) -> RuleOutcome:

@@ -151,7 +151,7 @@ class Conclusion:
 
 @value
 class Decision:
-    """A decision as it is stored and shown."""
+    """A decision as it is stored and shown; one without an id is a dry run, and counts for nothing."""
 
     id: str
     model: str
@@ -174,16 +174,22 @@ class Decision:
     made_at: datetime
     made_by: str
     vsa: Mapping[str, Any]
-    """The decision as a SLSA Verification Summary, in its DSSE envelope."""
+    """The decision as a SLSA Verification Summary, in its DSSE envelope; empty for a dry run."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether it was only asked what would be decided."""
+        return not self.id
 
 
 @request
 class DecisionRequest:
-    """Ask whether a version may serve in an environment."""
+    """Ask whether a version may serve in an environment; a dry run stores nothing, asks nobody and admits nothing."""
 
     model: str
     number: int
     environment: str = "production"
+    dry_run: bool = False
 
 
 @value

@@ -2,7 +2,7 @@
 
 from clearance.policy.admission import admission
 from clearance.policy.approvals import approve, get_approval, list_approvals, reject
-from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision
+from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision, preview
 from clearance.policy.exceptions import grant_waiver, list_waivers, revoke_waiver
 from clearance.policy.gathering import gather
 from clearance.policy.installation import check_pack, get_pack, install_pack, list_packs
@@ -24,6 +24,7 @@ __all__ = [
     "list_packs",
     "list_waivers",
     "newest_decision",
+    "preview",
     "reject",
     "replay",
     "revoke_waiver",

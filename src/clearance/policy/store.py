@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from clearance.policy.model import Conclusion, Decision, Facts
+from clearance.policy.model import Conclusion, Decision, Facts, Outcome
 from clearance.policy.pack import InstalledPack, Pack
 from clearance.policy.tables import decisions, installations, packs
 from clearance.storage.database import Transaction
@@ -82,9 +82,13 @@ def find_decision(tx: Transaction, decision_id: str) -> Decision | None:
     return None if row is None else _decision(row._mapping)
 
 
-def newest_decision(tx: Transaction, model: str, number: int, environment: str) -> Decision | None:
-    """Return the decision that stands."""
+def newest_decision(
+    tx: Transaction, model: str, number: int, environment: str, *, settled: bool = False
+) -> Decision | None:
+    """Return the newest decision; `settled`: the newest that allowed or denied, not one that waits for people."""
     query = _filtered(sa.select(decisions), model, number, environment)
+    if settled:
+        query = query.where(decisions.c.outcome != Outcome.PENDING.value)
     row = tx.execute(query.order_by(decisions.c.position.desc()).limit(1)).first()
     return None if row is None else _decision(row._mapping)
 
