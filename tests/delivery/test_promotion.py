@@ -13,7 +13,7 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import service
 from clearance.delivery.model import MoveKind, NewPromotion, Pointer, Rollback, RollbackRequest
-from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
+from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy import service as policy
 from clearance.policy.model import Outcome
 from clearance.registry import service as registry
@@ -64,9 +64,28 @@ def test_a_denied_version_moves_nothing_and_its_decision_is_kept(loan: Clearance
         assert policy.get_decision(tx, found.decision.id).outcome is Outcome.DENIED
 
 
-def test_promoting_what_serves_already_is_refused(loan: Clearance) -> None:
-    with pytest.raises(Conflict, match="serves in production already"):
-        promote(loan, 1)
+def test_promoting_what_serves_already_changes_nothing(loan: Clearance) -> None:
+    before = serving(loan)
+    with loan.database.read() as tx:
+        leaves = log.entries(tx).items
+    found = promote(loan, 1)
+    assert (found.moved, found.pointer, found.decision.id) == (False, before, before.decision_id)
+    with loan.database.read() as tx:
+        assert log.entries(tx).items == leaves
+        assert len(policy.list_decisions(tx).items) == 1
+
+
+def test_promoting_what_serves_but_may_no_more_decides_anew(loan: Clearance) -> None:
+    before = serving(loan)
+    stop(loan, 1)
+    found = promote(loan, 1)
+    assert (found.decision.outcome, found.moved, found.pointer) == (Outcome.DENIED, False, before)
+    with loan.database.write() as tx:
+        registry.release_version(tx, ADA, "car-loan", 1, "it was safe after all")
+    again = promote(loan, 1)
+    assert (again.decision.outcome, again.moved, again.pointer) == (Outcome.ALLOWED, False, before)
+    assert again.decision.id not in {before.decision_id, found.decision.id}
+    assert promote(loan, 1).decision == again.decision
 
 
 def test_an_unknown_environment_is_refused_with_those_there_are(loan: Clearance) -> None:
@@ -169,13 +188,11 @@ def test_promotions_at_once_make_one_history_without_a_lost_update(parts: Cleara
 def test_the_same_promotion_at_once_moves_once(loan: Clearance) -> None:
     together = threading.Barrier(4)
 
-    def run(_index: int) -> str:
+    def run(_index: int) -> bool:
         together.wait()
-        try:
-            return str(promote(loan, 2).moved)
-        except ClearanceError as error:
-            return error.code
+        return promote(loan, 2).moved
 
     with ThreadPoolExecutor(4) as pool:
-        outcomes = sorted(pool.map(run, range(4)))
-    assert outcomes == ["True", "already_serving", "already_serving", "already_serving"]
+        assert sorted(pool.map(run, range(4))) == [False, False, False, True]
+    with loan.database.read() as tx:
+        assert [move.to_number for move in service.history(tx, "car-loan").items] == [2, 1]

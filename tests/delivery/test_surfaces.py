@@ -17,10 +17,12 @@ from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.delivery.model import RolloutState, Step
 from clearance.errors import Conflict, Denied, Forbidden, InvalidInput, NotFound
+from clearance.policy import service as policy
+from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.settings import load
 from tests.conftest import START, person
-from tests.delivery.conftest import ADA, decide, prepare, promote, send
+from tests.delivery.conftest import ADA, PACK, decide, prepare, promote, send
 
 STEPS = (Step(weight=25, minimum_seconds=1, minimum_requests=100),)
 
@@ -115,6 +117,28 @@ def test_the_commands_promote_roll_out_and_roll_back(home: Path) -> None:
     assert "car-loan/2 serves in production" in run(home, "promote", "car-loan", "2").stdout
     assert "car-loan/1 serves in production" in run(home, "rollback", "car-loan", "--reason", "slow").stdout
     assert json.loads(run(home, "environments", "--json").stdout)[2]["pointers"][0]["stable"] == 1
+
+
+def test_promoting_again_says_so_and_is_done(home: Path) -> None:
+    again = run(home, "promote", "car-loan", "1")
+    assert (again.exit_code, "car-loan/1 serves in production already" in again.stdout) == (0, True)
+    assert json.loads(run(home, "promote", "car-loan", "1", "--json").stdout)["moved"] is False
+
+
+def test_a_promotion_that_waits_ends_with_one_and_says_for_what(home: Path) -> None:
+    asking = PACK.replace("{count: 0}", "{count: 1, roles: [approver]}").replace('"1"', '"2"')
+    parts = Clearance(load({}, home=home))
+    with parts.database.write() as tx:
+        policy.install_pack(tx, ADA, PackSource(source=asking))
+    parts.close()
+    waiting = run(home, "promote", "car-loan", "3")
+    assert waiting.exit_code == 1
+    assert "car-loan/3 waits for approval: the rules hold; 0 of 1 approvals by approver are there" in waiting.stdout
+    assert "The pointer did not move: car-loan/1 goes on serving in production." in waiting.stdout
+    assert "clearance approvals approve apr_" in waiting.stdout
+    as_json = run(home, "promote", "car-loan", "3", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["moved"]) == (1, False)
+    assert run(home, "promote", "car-loan", "3", "--to", "staging").exit_code == 1
 
 
 def test_an_empty_installation_says_what_to_do_next(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class Delivery:
         self._http = http
 
     def promote(self, model: str, number: int, environment: str = "production") -> Promotion:
-        """Decide on a version and let it serve if it is allowed; `moved` is False while it waits for approval.
+        """Decide on a version and let it serve if it is allowed; `moved` is False while it waits, or where it serves already.
 
         Raises:
             Denied: with the rules that failed in `details`.

@@ -21,6 +21,10 @@ class PolicyGate:
         """Make and store a decision."""
         return policy.decide(tx, caller, self._engine, self._keyring, model, number, environment)
 
+    def decision(self, tx: Transaction, decision_id: str) -> Decision:
+        """Return a stored decision."""
+        return policy.get_decision(tx, decision_id)
+
     def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:
-        """Say whether the newest decision admits the version and still holds."""
+        """Say whether the decision that stands admits the version and still holds."""
         return policy.admission(tx, model, number, environment)

@@ -257,7 +257,10 @@ class NewPromotion:
 
 @value
 class Promotion:
-    """The decision, and whether the pointer moved; when it waits for people, `decision.approval_id` says where."""
+    """The decision, and whether the pointer moved; when it waits for people, `decision.approval_id` says where.
+
+    Where the version served already, nothing moved, and the decision is the one that admits it.
+    """
 
     decision: Decision
     moved: bool

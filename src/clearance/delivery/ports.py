@@ -22,6 +22,10 @@ class Gate(Protocol):
         """Make and store a decision."""
         ...
 
+    def decision(self, tx: Transaction, decision_id: str) -> Decision:
+        """Return a stored decision."""
+        ...
+
     def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:
         """Say whether a decision that still holds admits the version."""
         ...

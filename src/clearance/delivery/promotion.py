@@ -32,11 +32,13 @@ def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -
     """Decide on a version, and let it serve all traffic of the environment if it is allowed.
 
     The decision stands whatever its outcome: the answer carries it, and nothing is raised when it is denied or waits.
+    A version that serves already and still may stays as it is, with the decision that admits it: nothing is written. One that
+    serves but may no more is decided on anew, and its pointer does not move.
 
     Raises:
         NotFound: no such version.
         InvalidInput: no such environment.
-        Conflict: it serves already, or a rollout is under way.
+        Conflict: a rollout is under way.
     """
     check_environment(new.environment)
     registry.get_version(tx, new.model, new.number)
@@ -44,8 +46,12 @@ def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -
     present = store.pointer(tx, new.model, new.environment)
     if present is not None:
         _check_free(present, new)
+    serves = present is not None and present.stable == new.number
+    admission = gate.admission(tx, new.model, new.number, new.environment) if serves else None
+    if admission is not None and admission.allowed and admission.decision_id is not None:
+        return Promotion(decision=gate.decision(tx, admission.decision_id), moved=False, pointer=present)
     decision = gate.decide(tx, caller, new.model, new.number, new.environment)
-    if decision.outcome is not Outcome.ALLOWED:
+    if serves or decision.outcome is not Outcome.ALLOWED:
         return Promotion(decision=decision, moved=False, pointer=present)
     moved = record_move(
         tx,
@@ -166,8 +172,6 @@ def _check_free(present: Pointer, new: NewPromotion) -> None:
             code="rollout_active",
             hint=f"let it end, or `clearance rollouts abort {present.rollout_id}`",
         )
-    if present.stable == new.number:
-        raise Conflict(f"{new.model}/{new.number} serves in {new.environment} already", code="already_serving")
 
 
 def _stop_rollout(tx: Transaction, caller: Principal, present: Pointer, reason: str) -> Rollback:

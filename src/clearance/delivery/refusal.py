@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from clearance.errors import Denied
 from clearance.policy.model import Decision, Outcome
+from clearance.policy.remedies import remedies
 from clearance.values import plain
 
 
 def refusal_of(decision: Decision) -> Denied | None:
-    """Return the error of a decision that denies, with the rules that failed; None when it allows or waits."""
+    """Return the error of a decision that denies: one line per rule that failed, and what to run next.
+
+    None when the decision allows or waits.
+    """
     if decision.outcome is not Outcome.DENIED:
         return None
     failing = [rule for rule in decision.rules if rule.blocks]
-    said = "".join(f"; {rule.message}" for rule in failing)
+    many = "1 rule does not hold" if len(failing) == 1 else f"{len(failing)} rules do not hold"
+    head = f"{decision.model}/{decision.number} may not serve in {decision.environment}"
+    lines = [f"{head}: {many if failing else decision.reason}", *(f"{rule.id}: {rule.message}" for rule in failing)]
     return Denied(
-        f"{decision.model}/{decision.number} may not serve in {decision.environment}: {decision.reason}{said}",
+        "\n".join(lines),
         code="promotion_denied",
-        hint=f"`clearance policy show {decision.id}` explains it rule by rule",
+        hint="\n".join([*remedies(decision), f"`clearance policy show {decision.id}` explains it rule by rule"]),
         details={"decision": decision.id, "rules": plain(failing)},
     )
