@@ -44,6 +44,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command → (module whose `app` holds it, one line of help)."""
 
 
+_COMPLETION = frozenset({"install_completion", "show_completion"})
+"""Options that Typer adds to every group; they are of no use below the root."""
+
+
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and imports one only when it is used."""
 
@@ -62,6 +66,7 @@ class LazyGroup(TyperGroup):
             return None, None, rest
         command = typer.main.get_command(importlib.import_module(COMMANDS[name][0]).app)
         command.name = name
+        command.params = [each for each in command.params if each.name not in _COMPLETION]
         return name, command, rest
 
 
