@@ -11,6 +11,7 @@ from clearance.delivery.model import ACTIVE, Rollout
 from clearance.delivery.observe import Observer
 from clearance.delivery.ports import Events, Gate, RaiseAlarm
 from clearance.errors import ClearanceError
+from clearance.storage.complaints import Complaints
 from clearance.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Driver:
         self._observer = Observer(lake)
         self._gate = gate
         self._raise_alarm = raise_alarm
+        self._complaints = Complaints()
         self._next_look: dict[str, float] = {}
 
     def turn(self) -> None:
@@ -44,7 +46,8 @@ class Driver:
             try:
                 self.drive(SYSTEM, rollout.id)
             except ClearanceError as error:
-                logger.warning("rollout %s could not be reconciled: %s", rollout.id, error.message)
+                if self._complaints.is_new(rollout.id, error):
+                    logger.warning("rollout %s could not be reconciled: %s", rollout.id, error.message)
 
     def drive(self, caller: Principal, rollout_id: str) -> Rollout:
         """Look at one rollout's arms and do what follows. The lake is read outside the transaction that changes state.

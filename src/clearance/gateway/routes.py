@@ -20,6 +20,7 @@ from clearance.delivery.model import Pointer
 from clearance.errors import ClearanceError, NotFound
 from clearance.gateway.loading import Loaded, Loader, Standing
 from clearance.gateway.model import Refusal, RouteStatus
+from clearance.storage.complaints import Complaints
 from clearance.storage.database import Transaction
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Routes:
         self._refusals: dict[tuple[str, str, int], Refusal] = {}
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
+        self._complaints = Complaints()
         self._thread: threading.Thread | None = None
         self._log_size = -1
         self._checked = 0.0
@@ -164,7 +166,6 @@ class Routes:
             self._refuse(pointer, loaded.number, "not_admitted", reason)
             return None
         if standing is Standing.LAPSED:
-            logger.error("%s/%d goes on serving, but: %s", pointer.model, loaded.number, reason)
             with self._loader.database.write() as tx:
                 self._raise_alarm(tx, SYSTEM, _lapsed(pointer, loaded.number, reason))
         return loaded
@@ -198,8 +199,9 @@ class Routes:
         while not self._closing.wait(self._refresh_seconds):
             try:
                 self.refresh()
-            except Exception:  # the picture stays as it is, and predictions go on; the next turn tries again
-                logger.exception("what serves could not be read")
+            except Exception as error:  # the picture stays as it is, and predictions go on; the next turn tries again
+                if self._complaints.is_new("routes", error):
+                    logger.exception("what serves could not be read")
 
 
 def _refused(refusal: Refusal) -> Alarm:
