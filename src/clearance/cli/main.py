@@ -57,7 +57,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return what the list of commands shows: name and help, nothing imported."""
         known = COMMANDS.get(cmd_name)
-        return None if known is None else typer.core.TyperCommand(cmd_name, help=known[1])
+        return None if known is None else typer.core.TyperCommand(cmd_name, help=known[1], short_help=known[1])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command to run, imported now."""
@@ -67,6 +67,8 @@ class LazyGroup(TyperGroup):
         command = typer.main.get_command(importlib.import_module(COMMANDS[name][0]).app)
         command.name = name
         command.params = [each for each in command.params if each.name not in _COMPLETION]
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.rich_markup_mode = None
         return name, command, rest
 
 
@@ -74,7 +76,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain help: boxes and markdown cost as much as all the rest of starting
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
