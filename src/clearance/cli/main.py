@@ -69,6 +69,7 @@ class LazyGroup(TyperGroup):
         command.params = [each for each in command.params if each.name not in _COMPLETION]
         for each in (command, *getattr(command, "commands", {}).values()):
             each.rich_markup_mode = None
+            each.short_help = (each.help or "").split("\n")[0]  # the whole sentence: cut, it says nothing
         return name, command, rest
 
 
