@@ -188,7 +188,7 @@ def _y(title: str, *, zero: bool) -> Spec:
 
 def _colour(field: str, domain: list[str], colours: list[str], *, shown: bool) -> Spec:
     legend = (
-        {"orient": "top", "symbolType": "stroke", "title": None, "columns": 3, "labelLimit": 190} if shown else None
+        {"orient": "top", "symbolType": "stroke", "title": None, "columns": 2, "labelLimit": 150} if shown else None
     )
     return {
         "field": field,
