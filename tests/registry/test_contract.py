@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InvalidInput
-from clearance.registry.contract import Datatype, Field, ModelContract, check_contract, violations
+from clearance.registry.contract import Datatype, Field, ModelContract, check_contract, fits, look_closely, violations
 
 CAR_LOAN = ModelContract(
     inputs=(
@@ -136,3 +136,36 @@ def test_whatever_is_sent_gives_an_answer_and_never_an_exception(columns: dict[s
     for each in violations(CAR_LOAN, columns):
         assert each.message
         assert each.rule
+
+
+FIELDS = [
+    Field(name="f", datatype=Datatype.FP32, minimum=-1, maximum=1e6),
+    Field(name="f", datatype=Datatype.FP64),
+    Field(name="f", datatype=Datatype.INT64, categories=(0, 1, 2)),
+    Field(name="f", datatype=Datatype.INT64, minimum=0),
+    Field(name="f", datatype=Datatype.BOOL),
+    Field(name="f", datatype=Datatype.BYTES, categories=("a", "b")),
+    Field(name="f", datatype=Datatype.BYTES, nullable=True),
+]
+numbers = st.floats() | st.integers() | st.integers(0, 3)
+
+
+@given(
+    st.sampled_from(FIELDS),
+    st.lists(anything, max_size=4)
+    | st.lists(numbers, max_size=4)
+    | st.lists(st.booleans())
+    | st.lists(st.sampled_from("abc")),
+)
+def test_the_quick_look_at_a_column_lets_nothing_through_that_a_close_one_finds(
+    field: Field, column: list[Any]
+) -> None:
+    if fits(field, column):
+        assert list(look_closely(field, column)) == []
+
+
+def test_the_quick_look_is_enough_for_plain_columns_that_fit() -> None:
+    assert fits(FIELDS[0], [0.5, 2])
+    assert fits(FIELDS[2], [0, 2])
+    assert fits(FIELDS[4], [True])
+    assert fits(FIELDS[5], ["a", "b"])

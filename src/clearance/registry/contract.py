@@ -27,6 +27,13 @@ class Datatype(StrEnum):
     BYTES = "BYTES"
 
 
+_PLAIN_TYPES: dict[Datatype, frozenset[type]] = {
+    Datatype.FP32: frozenset({int, float}),
+    Datatype.FP64: frozenset({int, float}),
+    Datatype.INT64: frozenset({int}),
+    Datatype.BOOL: frozenset({bool}),
+    Datatype.BYTES: frozenset({str}),
+}
 NUMERIC = frozenset({Datatype.FP32, Datatype.FP64, Datatype.INT64})
 
 
@@ -137,10 +144,33 @@ def _violations(contract: ModelContract, columns: Mapping[str, Sequence[Any]]) -
         if len(column) != rows:
             message = f"{field.name} has {len(column)} rows, the inputs before it {rows}"
             yield Violation(field=field.name, rule="rows", message=message)
-        yield from _column_violations(field, column)
+        if not fits(field, column):
+            yield from look_closely(field, column)
 
 
-def _column_violations(field: Field, column: Sequence[Any]) -> Iterator[Violation]:
+def fits(field: Field, column: Sequence[Any]) -> bool:
+    """Tell quickly, by looking at the column as a whole, that every value fits; False says only that one must look closer."""
+    types = set(map(type, column))
+    if field.width != 1 or not types or not types <= _PLAIN_TYPES[field.datatype]:
+        return False
+    if field.datatype in NUMERIC:
+        try:
+            if not all(map(math.isfinite, column)):
+                return False
+        except OverflowError:  # an integer beyond any double
+            return False
+        low, high = min(column), max(column)
+        if field.datatype == Datatype.INT64 and not (low in _INT64 and high in _INT64):
+            return False
+        if field.datatype == Datatype.FP32 and max(abs(low), abs(high)) > _FP32_MAX:
+            return False
+        if (field.minimum is not None and low < field.minimum) or (field.maximum is not None and high > field.maximum):
+            return False
+    return field.categories is None or set(column) <= set(field.categories)
+
+
+def look_closely(field: Field, column: Sequence[Any]) -> Iterator[Violation]:
+    """Yield what is wrong with a column, value by value."""
     fault_of = _value_check(field)
     for row, cell in enumerate(column):
         cells = [cell] if field.width == 1 and not _is_row(cell) else cell
