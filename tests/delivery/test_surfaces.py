@@ -15,14 +15,17 @@ from clearance.app import Clearance
 from clearance.cli.main import app
 from clearance.client.client import Client
 from clearance.clock import FixedClock
-from clearance.delivery.model import RolloutState, Step
+from clearance.delivery import strategy_source
+from clearance.delivery.model import RolloutState, Step, StrategySource
 from clearance.errors import Conflict, Denied, Forbidden, InvalidInput, NotFound
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.settings import load
+from clearance.values import digest_of, plain
 from tests.conftest import START, person
 from tests.delivery.conftest import ADA, PACK, decide, prepare, promote, send
+from tests.delivery.test_strategy_source import LIKE
 
 STEPS = (Step(weight=25, minimum_seconds=1, minimum_requests=100),)
 
@@ -117,6 +120,33 @@ def test_the_commands_promote_roll_out_and_roll_back(home: Path) -> None:
     assert "car-loan/2 serves in production" in run(home, "promote", "car-loan", "2").stdout
     assert "car-loan/1 serves in production" in run(home, "rollback", "car-loan", "--reason", "slow").stdout
     assert json.loads(run(home, "environments", "--json").stdout)[2]["pointers"][0]["stable"] == 1
+
+
+def test_a_strategy_of_ones_own_comes_from_a_file_and_stays_with_the_rollout(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "careful.yaml"
+    file.write_text(LIKE)
+    started = json.loads(run(home, "rollouts", "start", "car-loan", "2", "--strategy", str(file), "--json").stdout)
+    assert (started["strategy"]["name"], started["weight"]) == ("careful", 1)
+    assert started["strategy"] == plain(strategy_source.read(StrategySource(source=LIKE)))
+    (leaf,) = json.loads(run(home, "audit", "log", "--event", "rollout.started", "--json").stdout)
+    assert leaf["data"]["strategy_digest"] == digest_of(started["strategy"])
+    assert "step 1 of 2 of careful 1" in run(home, "rollouts", "show", started["id"]).stdout
+    file.write_text(LIKE.replace("weight: 20", "weight: lots"))
+    refused = run(home, "rollouts", "start", "car-loan", "2", "--strategy", str(file))
+    assert "careful.yaml:6:14: steps[1].weight" in str(refused.exception)
+    missing = run(home, "rollouts", "start", "car-loan", "2", "--strategy", str(tmp_path / "none.yaml"))
+    assert "can't be read" in str(missing.exception)
+
+
+def test_steps_are_given_on_the_command_line(home: Path) -> None:
+    shown = run(home, "rollouts", "strategies")
+    assert "canary-quick" in shown.stdout
+    start = ("rollouts", "start", "car-loan", "2", "--json")
+    for bad, says in (("5:60", "is not WEIGHT:SECONDS:REQUESTS"), ("0:60:10", "step 1: weight 0")):
+        assert says in str(run(home, *start, "--step", bad).exception)
+    started = json.loads(run(home, *start, "--step", "5:60:10", "--step", "40:30.5:20").stdout)
+    assert started["strategy"]["version"] == "1+steps"
+    assert [tuple(step.values()) for step in started["strategy"]["steps"]] == [(5, 60, 10), (40, 30.5, 20)]
 
 
 def test_promoting_again_says_so_and_is_done(home: Path) -> None:

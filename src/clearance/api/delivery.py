@@ -79,7 +79,7 @@ def strategies(caller: Annotated[Principal, needs(Permission.READ)]) -> tuple[St
 
 @router.post("/rollouts", status_code=201)
 def start_rollout(body: NewRollout, app: App, caller: Annotated[Principal, needs(Permission.DELIVER)]) -> Rollout:
-    """Give an admitted candidate its first share of traffic."""
+    """Give an admitted candidate its first share of traffic, by a built-in strategy or the YAML text of one's own."""
     with app.database.write() as tx:
         return service.start_rollout(tx, caller, app.gate, body)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clearance.cli.core import Json, connect, say, show, table
-from clearance.delivery.model import Rollout
+from clearance.delivery.model import Rollout, Step
+from clearance.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Roll a candidate out by steps.")
 
@@ -20,13 +23,50 @@ def start(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(help="Name of the model.")],
     candidate: Annotated[int, typer.Argument(help="Number of the version.")],
-    strategy: Annotated[str, typer.Option(help="By which strategy.")] = "canary",
+    strategy: Annotated[
+        str, typer.Option(help="By name (`clearance rollouts strategies`), or a YAML file of your own.")
+    ] = "canary",
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="WEIGHT:SECONDS:REQUESTS instead of the strategy's steps; repeat for several."),
+    ] = None,
     environment: Annotated[str, typer.Option(help="Where.")] = "production",
     json: Json = False,
 ) -> None:
     """Give an admitted candidate its first share of traffic."""
-    found = connect(ctx).rollouts.start(model, candidate, environment=environment, strategy=strategy)
+    found = connect(ctx).rollouts.start(
+        model,
+        candidate,
+        environment=environment,
+        strategy=Path(strategy) if strategy.endswith((".yaml", ".yml")) else strategy,
+        steps=[_step(each) for each in step] if step else None,
+    )
     show(found, json, render)
+
+
+@app.command("strategies")
+def strategies(ctx: typer.Context, json: Json = False) -> None:
+    """List the built-in strategies; one of your own begins with `like: canary`."""
+    show(
+        list(connect(ctx).rollouts.strategies()),
+        json,
+        lambda found: table(
+            "Strategies",
+            ("name", "version", "steps (% of traffic)", "at least", "metrics", "description"),
+            [
+                (
+                    each.name,
+                    each.version,
+                    " ".join(f"{step.weight:g}" for step in each.steps),
+                    timedelta(seconds=sum(step.minimum_seconds for step in each.steps)),
+                    len(each.metrics),
+                    each.description,
+                )
+                for each in found
+            ],
+            empty="No strategies.",
+        ),
+    )
 
 
 @app.command("list")
@@ -89,9 +129,21 @@ def reconcile(ctx: typer.Context, rollout_id: RolloutId, json: Json = False) -> 
     show(connect(ctx).rollouts.reconcile(rollout_id), json, render)
 
 
+def _step(text: str) -> Step:
+    try:
+        weight, seconds, requests = text.split(":")
+        return Step(weight=float(weight), minimum_seconds=float(seconds), minimum_requests=int(requests))
+    except ValueError as error:
+        raise InvalidInput(
+            f"--step {text[:80]!r} is not WEIGHT:SECONDS:REQUESTS",
+            code="bad_step",
+            hint="--step 5:600:100 is 5% of traffic for at least 600 seconds and 100 requests",
+        ) from error
+
+
 def render(found: Rollout) -> None:
     """Print a rollout and the newest look at its arms."""
-    step = f"step {found.step + 1} of {len(found.strategy.steps)}"
+    step = f"step {found.step + 1} of {len(found.strategy.steps)} of {found.strategy.name} {found.strategy.version}"
     say(
         f"[bold]{found.model}/{found.candidate}[/] beside {found.model}/{found.stable} in {found.environment} ({found.id})"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from clearance.client.http import Http
 from clearance.delivery.model import (
@@ -19,7 +20,9 @@ from clearance.delivery.model import (
     Rollout,
     Step,
     Strategy,
+    StrategySource,
 )
+from clearance.errors import InvalidInput
 from clearance.registry.model import Reason
 
 
@@ -64,7 +67,7 @@ class Rollouts:
         self._http = http
 
     def strategies(self) -> tuple[Strategy, ...]:
-        """Return the strategies there are."""
+        """Return the built-in strategies."""
         return self._http.get("/strategies", tuple[Strategy, ...])
 
     def start(
@@ -73,7 +76,7 @@ class Rollouts:
         candidate: int,
         *,
         environment: str = "production",
-        strategy: str = "canary",
+        strategy: str | Path = "canary",
         steps: Sequence[Step] | None = None,
         events_from: datetime | None = None,
     ) -> Rollout:
@@ -83,7 +86,7 @@ class Rollouts:
             model: name of the model.
             candidate: number of the version.
             environment: where.
-            strategy: by name.
+            strategy: a built-in one by its name, or the path of a YAML file with one's own.
             steps: replace the strategy's own.
             events_from: analyse events from this time on, when a replay stamps them with the past; else from now on.
         """
@@ -91,7 +94,7 @@ class Rollouts:
             model=model,
             candidate=candidate,
             environment=environment,
-            strategy=strategy,
+            strategy=_source(strategy) if isinstance(strategy, Path) else strategy,
             steps=None if steps is None else tuple(steps),
             events_from=events_from,
         )
@@ -124,3 +127,12 @@ class Rollouts:
     def reconcile(self, rollout_id: str) -> Rollout:
         """Look at the arms now and do what follows; a server does so every second by itself."""
         return self._http.post(f"/rollouts/{rollout_id}/reconcile", Rollout)
+
+
+def _source(path: Path) -> StrategySource:
+    try:
+        return StrategySource(source=path.read_text(encoding="utf-8"), name=path.name)
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}", code="file_unreadable") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 text: {error}", code="file_unreadable") from error

@@ -195,13 +195,25 @@ class Rollout:
 
 
 @request
+class StrategySource:
+    """The YAML text of a strategy of one's own."""
+
+    source: str
+    name: str = "strategy.yaml"
+    """What to call the text in error messages."""
+
+
+@request
 class NewRollout:
-    """A canary to start; `steps` replaces the strategy's own, `events_from` is now unless a replay says otherwise."""
+    """A canary to start, by the name of a built-in strategy or by one's own.
+
+    `steps` replaces the strategy's steps; `events_from` is now unless a replay says otherwise.
+    """
 
     model: str
     candidate: int
     environment: str = "production"
-    strategy: str = "canary"
+    strategy: str | StrategySource = "canary"
     steps: tuple[Step, ...] | None = None
     events_from: datetime | None = None
 

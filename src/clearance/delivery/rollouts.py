@@ -7,8 +7,18 @@ from dataclasses import replace
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.delivery import store, strategy
-from clearance.delivery.model import ACTIVE, Action, Analysis, NewRollout, Observation, Pointer, Rollout, RolloutState
+from clearance.delivery import store, strategy, strategy_source
+from clearance.delivery.model import (
+    ACTIVE,
+    Action,
+    Analysis,
+    NewRollout,
+    Observation,
+    Pointer,
+    Rollout,
+    RolloutState,
+    Strategy,
+)
 from clearance.delivery.ports import Gate, RaiseAlarm
 from clearance.delivery.promotion import get_pointer, lock
 from clearance.delivery.rollout import command, decide_next
@@ -17,7 +27,7 @@ from clearance.errors import Conflict, Denied, InvalidInput, NotFound
 from clearance.registry import service as registry
 from clearance.registry.model import Reason, VersionStatus
 from clearance.storage.database import Transaction
-from clearance.values import Page
+from clearance.values import Page, digest_of
 
 
 def start_rollout(tx: Transaction, caller: Principal, gate: Gate, new: NewRollout) -> Rollout:
@@ -25,13 +35,11 @@ def start_rollout(tx: Transaction, caller: Principal, gate: Gate, new: NewRollou
 
     Raises:
         NotFound: no such version or strategy, or nothing serves there yet.
-        InvalidInput: impossible steps, or no such environment.
+        InvalidInput: a strategy of one's own that can't be used, impossible steps, or no such environment.
         Denied: no decision that holds admits the candidate to the environment (`not_admitted`).
         Conflict: it serves already, or another rollout is under way.
     """
-    plan = strategy.load(new.strategy)
-    if new.steps is not None:
-        plan = strategy.with_steps(plan, new.steps)
+    plan = _plan(new)
     if new.events_from is not None and new.events_from.tzinfo is None:
         raise InvalidInput("events_from has no zone", code="bad_time", hint="for example 2026-01-05T09:00:00Z")
     registry.get_version(tx, new.model, new.candidate)
@@ -73,6 +81,7 @@ def start_rollout(tx: Transaction, caller: Principal, gate: Gate, new: NewRollou
             "stable": rollout.stable,
             "candidate": rollout.candidate,
             "strategy": f"{plan.name} {plan.version}",
+            "strategy_digest": digest_of(plan),
             "weight": rollout.weight,
             "decision": rollout.decision_id,
         },
@@ -167,6 +176,12 @@ def list_analyses(tx: Transaction, rollout_id: str) -> Page[Analysis]:
     """Return every look at a rollout's arms that saw something new, oldest first."""
     get_rollout(tx, rollout_id)
     return Page(items=store.select_analyses(tx, rollout_id))
+
+
+def _plan(new: NewRollout) -> Strategy:
+    """Return the strategy; the rollout keeps all of it, so that what it did can be computed again."""
+    found = strategy.load(new.strategy) if isinstance(new.strategy, str) else strategy_source.read(new.strategy)
+    return found if new.steps is None else strategy.with_steps(found, new.steps)
 
 
 def _steer(tx: Transaction, caller: Principal, rollout_id: str, action: Action, said: Reason) -> Rollout:

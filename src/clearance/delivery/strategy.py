@@ -15,7 +15,8 @@ from clearance.delivery.model import Step, Strategy
 from clearance.errors import InvalidInput, NotFound
 
 _FOLDER = resources.files("clearance.delivery") / "strategies"
-_LONGEST_STEP = 30 * 86_400
+LONGEST_STEP = 30 * 86_400
+"""Seconds that a step may last at most, before the candidate's requests are counted."""
 
 
 def names() -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def check(strategy: Strategy) -> Strategy:
             raise _bad(strategy, f"step {number}: weight {step.weight:g}", "percent, above 0, at most 100")
         if step.minimum_requests < 1:
             raise _bad(strategy, f"step {number}: minimum_requests {step.minimum_requests}", "at least 1")
-        if not 0 <= step.minimum_seconds <= _LONGEST_STEP:
+        if not 0 <= step.minimum_seconds <= LONGEST_STEP:
             raise _bad(strategy, f"step {number}: minimum_seconds {step.minimum_seconds:g}", "from 0 to 30 days")
     for number, (before, after) in enumerate(pairwise(strategy.steps), 2):
         if after.weight <= before.weight:
