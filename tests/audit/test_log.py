@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clearance.access.store import tokens
 from clearance.app import Clearance
-from clearance.audit import checkpoint, log, offline, store, tree
+from clearance.audit import checkpoint, log, offline, proofs, store, tree
 from clearance.audit.events import Event
 from clearance.audit.model import Verification
 from clearance.client.client import Client
@@ -42,18 +42,39 @@ def test_a_log_of_any_length_verifies_and_every_leaf_is_proven(parts: Clearance)
     assert verify(parts) == replace(verify(parts), ok=True, leaves=11, checkpoints=4, problems=())
     with parts.database.read() as tx:
         for index in range(11):
-            entry = log.check_inclusion(log.prove_inclusion(tx, index), parts.log_verifier)
+            entry = proofs.check_inclusion(log.prove_inclusion(tx, index), parts.log_verifier)
             assert (entry.subject, entry.data) == (f"model/m{index}", {"n": index})
         proof = log.prove_consistency(tx, 3, 9)
         with pytest.raises(NotFound, match="no leaf 11"):
             log.prove_inclusion(tx, 11)
         with pytest.raises(NotFound, match="at size 4"):
             log.prove_consistency(tx, 4)
-    older, newer = (checkpoint.verify(note, parts.log_verifier) for note in (proof.older, proof.newer))
-    import base64
+    older, newer = proofs.check_consistency(proof, parts.log_verifier)
+    assert (older.size, newer.size) == (3, 9)
 
-    path = [base64.b64decode(each) for each in proof.path]
-    assert tree.is_consistent(older.size, older.root, newer.size, newer.root, path)
+
+def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:
+    write(parts, 9)
+    with parts.database.read() as tx:
+        grown, proof = log.prove_consistency(tx, 3, 9), log.prove_inclusion(tx, 4)
+        other = log.prove_inclusion(tx, 5)
+    for wrong in (
+        replace(proof, index=5),
+        replace(proof, index=99),
+        replace(proof, leaf=other.leaf),
+        replace(proof, path=proof.path[1:]),
+        replace(proof, path=("!", *proof.path[1:])),
+        replace(proof, checkpoint=proof.checkpoint.replace("9", "8", 1)),
+    ):
+        with pytest.raises(VerificationFailed):
+            proofs.check_inclusion(wrong, parts.log_verifier)
+    for changed in (
+        replace(grown, path=grown.path[1:]),
+        replace(grown, path=grown.path[::-1]),
+        replace(grown, older=grown.newer, newer=grown.older),
+    ):
+        with pytest.raises(VerificationFailed):
+            proofs.check_consistency(changed, parts.log_verifier)
 
 
 def test_a_change_without_a_leaf_is_not_committed(parts: Clearance) -> None:
@@ -151,9 +172,9 @@ def test_a_log_signed_by_another_key_does_not_verify(parts: Clearance) -> None:
         assert not log.verify(tx, other).ok
         proof = log.prove_inclusion(tx, 0)
     with pytest.raises(VerificationFailed, match="no signature by"):
-        log.check_inclusion(proof, other)
+        proofs.check_inclusion(proof, other)
     with pytest.raises(VerificationFailed, match=r"of the log 'clearance\.local/log'"):
-        log.check_inclusion(proof, replace(other, name="elsewhere"))
+        proofs.check_inclusion(proof, replace(other, name="elsewhere"))
 
 
 def test_a_verifier_survives_its_text_and_a_bad_one_is_refused(parts: Clearance) -> None:

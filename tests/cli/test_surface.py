@@ -14,7 +14,9 @@ import pytest
 import typer
 
 import clearance
+from clearance.cli.core import fail
 from clearance.cli.main import COMMANDS
+from clearance.errors import InvalidInput
 
 HEAVY = {"fastapi", "sqlalchemy", "numpy", "pyarrow", "pandas", "onnxruntime", "httpx", "pydantic", "alembic", "dbos"}
 NO_JSON = {"serve", "audit key", "audit checkpoint"}
@@ -113,3 +115,42 @@ def test_audit_verify_ends_with_one_when_anything_was_changed(tmp_path: Path, ch
     done = run("audit", "verify", "--json", home=tmp_path)
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
+
+
+def test_a_proof_of_the_log_is_checked_on_this_side(tmp_path: Path) -> None:
+    other = "clearance.local/log+" + "649d0e11+Acm8d+T3W+7y+pwMOeprESvfLyNbbMOIqaBdBO61nZGq"
+    for name in ("a", "b", "c"):
+        assert run("models", "create", name, "--owner", "ada", home=tmp_path).returncode == 0
+    key = run("audit", "key", home=tmp_path).stdout.strip()
+    proven = run("audit", "prove", "1", "--pin", key, home=tmp_path)
+    assert (proven.returncode, "leaf 1 is in the log of 3 leaves" in proven.stdout) == (0, True), proven.stderr
+    assert ("model/b" in proven.stdout, "by the key you pinned" in proven.stdout) == (True, True)
+    grown = run("audit", "consistency", "1", "--json", home=tmp_path)
+    assert (grown.returncode, json.loads(grown.stdout)["newer"], json.loads(grown.stdout)["verifier"]) == (0, 3, key)
+    assert f"--pin '{key}'" in run("audit", "consistency", "1", "2", home=tmp_path).stdout
+    for words in (("prove", "1"), ("consistency", "1")):
+        assert run("audit", *words, "--pin", other, home=tmp_path).returncode == 1
+    assert run("audit", "prove", "9", home=tmp_path).returncode == 2
+    assert run("audit", "consistency", "3", "1", home=tmp_path).returncode == 2
+
+
+def test_proofs_are_checked_without_a_database() -> None:
+    script = f"import sys, clearance.audit.proofs; print('loaded:', sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "loaded: []" in done.stdout
+
+
+def test_groups_do_not_offer_completion(tmp_path: Path) -> None:
+    for words in (("models", "--help"), ("promote", "--help"), ("policy", "decide", "--help")):
+        shown = run(*words, home=tmp_path)
+        assert (shown.returncode, "completion" in shown.stdout) == (0, False), shown.stdout
+
+
+def test_further_lines_of_an_error_stand_under_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(InvalidInput("a file\nis wrong", code="x", hint="ab > c\n   ^")) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error a file",
+        "      is wrong",
+        "hint  ab > c",
+        "         ^",
+    ]

@@ -6,12 +6,11 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from clearance.audit import checkpoint, store, tree
+from clearance.audit import checkpoint, proofs, store, tree
 from clearance.audit.events import Event
 from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, Verification
 from clearance.errors import Conflict, NotFound, VerificationFailed
@@ -117,25 +116,6 @@ def prove_consistency(tx: Transaction, older: int, newer: int | None = None) -> 
     return ConsistencyProof(older=str(notes[0]), newer=str(notes[1]), path=tuple(map(_b64, path)))
 
 
-def check_inclusion(proof: InclusionProof, verifier: checkpoint.Verifier) -> Entry:
-    """Return the entry that a proof shows to be in the log; pure, needs no database.
-
-    Raises:
-        VerificationFailed: the checkpoint's signature or the path is wrong.
-    """
-    signed = checkpoint.verify(proof.checkpoint, verifier)
-    leaf = base64.b64decode(proof.leaf)
-    try:
-        root = tree.root_from_inclusion(
-            tree.leaf_hash(leaf), proof.index, signed.size, [base64.b64decode(p) for p in proof.path]
-        )
-    except ValueError as error:
-        raise VerificationFailed(f"leaf {proof.index} is not proven: {error}", code="inclusion_invalid") from error
-    if root != signed.root:
-        raise VerificationFailed(f"leaf {proof.index} is not in the log of the checkpoint", code="inclusion_invalid")
-    return _entry(proof.index, leaf)
-
-
 def verify(tx: Transaction, verifier: checkpoint.Verifier) -> Verification:
     """Recompute the whole log from its leaves and compare it with everything that was signed."""
     notes = store.all_checkpoints(tx)
@@ -194,15 +174,7 @@ def _disagreements(row: Any, leaf: bytes) -> list[str]:
 
 
 def _entry(index: int, leaf: bytes) -> Entry:
-    found = json.loads(leaf)
-    return Entry(
-        index=index,
-        at=datetime.fromisoformat(found["at"]),
-        event=found["event"],
-        actor=found["actor"],
-        subject=found["subject"],
-        data=found["data"],
-    )
+    return proofs.entry(index, json.loads(leaf))
 
 
 def _b64(data: bytes) -> str:

@@ -41,6 +41,29 @@ class ConsistencyProof:
 
 
 @value
+class ProvenEntry:
+    """What checking an inclusion proof showed: the entry, the log's size and root (base64) it is under, and by which key."""
+
+    entry: Entry
+    size: int
+    root: str
+    verifier: str
+    proof: InclusionProof
+
+
+@value
+class ProvenGrowth:
+    """What checking a consistency proof showed: the log only grew between two sizes; roots in base64."""
+
+    older: int
+    older_root: str
+    newer: int
+    newer_root: str
+    verifier: str
+    proof: ConsistencyProof
+
+
+@value
 class Verification:
     """What a whole-log verification found; `problems` is empty exactly when `ok`."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from clearance.audit import checkpoint, tree
+from clearance.audit import checkpoint, proofs
 from clearance.audit.checkpoint import Checkpoint
 from clearance.audit.model import Entry
 from clearance.errors import VerificationFailed
@@ -54,21 +53,5 @@ def _proven(found: Any, signed: Checkpoint) -> Entry:
     index = strict.field(found, "index", int, "a leaf")
     leaf = strict.unbase64(strict.field(found, "leaf", str, "a leaf"), "a leaf")
     path = [strict.unbase64(each, "the path of a leaf") for each in strict.field(found, "path", list, "a leaf")]
-    try:
-        root = tree.root_from_inclusion(tree.leaf_hash(leaf), index, signed.size, path)
-    except ValueError as error:
-        raise VerificationFailed(f"leaf {index} is not proven: {error}", code="inclusion_invalid") from error
-    if root != signed.root:
-        raise VerificationFailed(f"leaf {index} is not in the log of the checkpoint", code="inclusion_invalid")
-    return _entry(index, strict.loads(leaf, f"leaf {index}"))
-
-
-def _entry(index: int, found: Mapping[str, Any]) -> Entry:
-    return Entry(
-        index=index,
-        at=datetime.fromisoformat(found["at"]),
-        event=found["event"],
-        actor=found["actor"],
-        subject=found["subject"],
-        data=found["data"],
-    )
+    proofs.check_leaf(index, leaf, path, signed)
+    return proofs.entry(index, strict.loads(leaf, f"leaf {index}"))
