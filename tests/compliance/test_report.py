@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from clearance import server
 from clearance.access.model import Principal, Role
 from clearance.app import Clearance
-from clearance.audit import log
+from clearance.audit import log, proofs
 from clearance.audit.events import Event
 from clearance.cli.main import app as cli
 from clearance.client.client import Client
@@ -82,7 +82,7 @@ def test_every_citation_leads_to_a_leaf_that_the_log_has(html: str, showcase: Sh
     with showcase.parts.database.read() as tx:
         report = service.gather(tx, AUDE, showcase.parts.log_verifier, "car-loan", 1)
         for entry in report.leaves.entries:
-            proven = log.check_inclusion(log.prove_inclusion(tx, entry.index), showcase.parts.log_verifier)
+            proven = proofs.check_inclusion(log.prove_inclusion(tx, entry.index), showcase.parts.log_verifier)
             assert proven == entry
 
 
@@ -99,7 +99,7 @@ def test_every_citation_leads_to_a_leaf_that_the_log_has(html: str, showcase: Sh
         "Rollout of car-loan/2 beside car-loan/1",
         "rolled back",
         "10 windows from 2025-10-06 to 2025-12-15",
-        "first in the one from 2025-11-24 \\(income\\)",
+        "first in the one from 2025-11-24 \\(amount\\)",
         "events table version",
         "loans-training-1",
         "was rolled back in production",

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from clearance import server
 from clearance.access.model import NewToken, Principal, Role
 from clearance.access.service import issue_token
@@ -26,6 +28,7 @@ from tests.conftest import START, person
 from tests.delivery.conftest import send
 from tests.monitoring import world
 from tests.policy import registered
+from tests.sdk.onnx_models import pipeline
 
 ALICE = person("alice", Role.DEVELOPER)
 OLGA = person("olga", Role.OPERATOR)
@@ -105,6 +108,38 @@ def _make(made: _Maker) -> Showcase:
     return Showcase(parts, clock, tokens, stopped, running, page.id, incident)
 
 
+def answered(rows: int, seed: int, *, shift: float = 0.0) -> Any:
+    """Return loans with what the model says of each: score, prediction, and what became of it as `label`."""
+    frame = loans.frame(rows, seed).drop(columns="sex")
+    frame["amount"] += shift
+    score = pipeline().predict_proba(frame)[:, 1]
+    label = frame.pop("repaid").astype(float)
+    return pa.Table.from_pandas(frame.assign(score=score, prediction=(score > 0.5).astype(float), label=label))
+
+
+def events(found: Any, start: datetime) -> list[dict[str, Any]]:
+    """Return those loans as events, spread evenly over a week."""
+    step = world.WEEK / found.num_rows
+    inputs = [field.name for field in loans.CONTRACT.inputs]
+    return [
+        {
+            "ts": start + step * n,
+            "model": "car-loan",
+            "version": 1,
+            "environment": "production",
+            "variant": "stable",
+            "request_id": f"{start:%Y%m%d}-{n}",
+            "row": 0,
+            "latency_ms": 2.0,
+            "status": "ok",
+            "features": {name: row[name] for name in inputs},
+            "prediction": row["prediction"],
+            "score": row["score"],
+        }
+        for n, row in enumerate(found.to_pylist())
+    ]
+
+
 class _Maker:
     def __init__(self, parts: Clearance, clock: FixedClock, folder: Path) -> None:
         self.parts, self.clock, self._folder = parts, clock, folder
@@ -130,9 +165,9 @@ class _Maker:
         self.olga.delivery.promote("car-loan", 1)
 
     def traffic(self) -> None:
-        """Ten weeks of events and labels; incomes drift in the eighth."""
+        """Ten weeks of events and labels; amounts drift in the eighth."""
         baseline = self._folder / "baseline.parquet"
-        baseline.write_bytes(world.parquet(world.table(5_000, 0)))
+        baseline.write_bytes(world.parquet(answered(5_000, 100)))
         dataset = self.alice.datasets.register(baseline, name="baseline")
         config = MonitorConfig(
             baseline_dataset=dataset.digest,
@@ -143,9 +178,9 @@ class _Maker:
         self.olga.monitoring.configure("car-loan", config)
         for week in range(WEEKS):
             start = MONDAY + week * world.WEEK
-            rows = world.table(300, week + 1, shift=12.0 if week >= DRIFT_WEEK else 0.0)
+            rows = answered(300, 101 + week, shift=12.0 if week >= DRIFT_WEEK else 0.0)
             now = self.clock.now()
-            self.parts.lake.append_events(event_rows(world.events(rows, start), now))
+            self.parts.lake.append_events(event_rows(events(rows, start), now))
             self.parts.lake.append_labels(label_rows(world.labels(rows, start), now))
         self.olga.monitoring.run("car-loan", until=MONDAY + WEEKS * world.WEEK)
 

@@ -126,7 +126,7 @@ def test_pages_work_without_scripts_except_for_the_charts(visit: Callable[..., V
     seen.open("/models/car-loan")
     assert seen.page.locator("canvas").count() == 0
     assert seen.page.get_by_text("JavaScript draws this chart").first.is_visible()
-    assert seen.page.get_by_text("income (psi").first.is_visible()
+    assert seen.page.get_by_text("amount (psi").first.is_visible()
 
 
 def test_nothing_makes_a_narrow_page_scroll_sideways(visit: Callable[..., Visit], showcase: Showcase) -> None:
