@@ -34,6 +34,11 @@ _PLAIN_TYPES: dict[Datatype, frozenset[type]] = {
     Datatype.BOOL: frozenset({bool}),
     Datatype.BYTES: frozenset({str}),
 }
+_RANGES: dict[Datatype, tuple[float, float]] = {
+    Datatype.FP32: (-_FP32_MAX, _FP32_MAX),
+    Datatype.FP64: (-math.inf, math.inf),
+    Datatype.INT64: (-(2**63), 2**63 - 1),
+}
 NUMERIC = frozenset({Datatype.FP32, Datatype.FP64, Datatype.INT64})
 
 
@@ -153,20 +158,23 @@ def fits(field: Field, column: Sequence[Any]) -> bool:
     types = set(map(type, column))
     if field.width != 1 or not types or not types <= _PLAIN_TYPES[field.datatype]:
         return False
-    if field.datatype in NUMERIC:
-        try:
-            if not all(map(math.isfinite, column)):
-                return False
-        except OverflowError:  # an integer beyond any double
-            return False
-        low, high = min(column), max(column)
-        if field.datatype == Datatype.INT64 and not (low in _INT64 and high in _INT64):
-            return False
-        if field.datatype == Datatype.FP32 and max(abs(low), abs(high)) > _FP32_MAX:
-            return False
-        if (field.minimum is not None and low < field.minimum) or (field.maximum is not None and high > field.maximum):
-            return False
+    if field.datatype in NUMERIC and not _numbers_fit(field, column):
+        return False
     return field.categories is None or set(column) <= set(field.categories)
+
+
+def _numbers_fit(field: Field, column: Sequence[Any]) -> bool:
+    try:
+        if not all(map(math.isfinite, column)):
+            return False
+    except OverflowError:  # an integer beyond any double
+        return False
+    low, high = min(column), max(column)
+    least, most = _RANGES[field.datatype]
+    representable = low >= least and high <= most
+    above = field.minimum is None or low >= field.minimum
+    below = field.maximum is None or high <= field.maximum
+    return representable and above and below
 
 
 def look_closely(field: Field, column: Sequence[Any]) -> Iterator[Violation]:
