@@ -89,6 +89,7 @@ class Jobs:
                 "log_level": "ERROR",  # what fails is logged here, in our words
                 "serializer": _json_serializer(),
                 "sys_db_pool_size": 5,
+                "db_engine_kwargs": _engine_options(self.url),
                 "use_listen_notify": False,  # nothing here sends messages between workflows
             }
         )
@@ -260,6 +261,23 @@ def _statuses(prefix: str) -> Iterator[tuple[str, bool]]:
 
     for found in DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False):
         yield found.workflow_id, found.status in {"PENDING", "ENQUEUED", "DELAYED"}
+
+
+class _OldSqlite(sqlite3.Connection):
+    """A connection whose `unixepoch('subsec')` works; SQLite before 3.42 answers NULL to it.
+
+    DBOS takes Python 3.12 and later as a sign of a newer SQLite (dbos/_migration.py, get_sqlite_timestamp_expr), but a
+    Python that was built on Debian 12 has 3.40.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    old = sa.make_url(url).get_backend_name() == "sqlite" and sqlite3.sqlite_version_info < (3, 42)
+    return {"connect_args": {"factory": _OldSqlite}} if old else {}
 
 
 def _prepare(url: str) -> None:
