@@ -48,11 +48,17 @@ def holdout(parts: Clearance, tmp_path: Path) -> str:
 
 @pytest.fixture
 def version(parts: Clearance, training: str) -> Version:
+    return register(parts, training)
+
+
+def register(parts: Clearance, training: str) -> Version:
+    """Register loans/1, which names its training data if there is any."""
     digest, size = parts.blobs.put([loan_model()])
+    uses = (DatasetUse(role=DatasetRole.TRAINING, digest=training, name="training"),) if training else ()
     new = NewVersion(
         files=(File(path="model.onnx", size=size, sha256=digest),),
         contract=CONTRACT,
-        provenance=Provenance(datasets=(DatasetUse(role=DatasetRole.TRAINING, digest=training, name="training"),)),
+        provenance=Provenance(datasets=uses),
     )
     with parts.database.write() as tx:
         registry.create_model(tx, ADA, NewModel(name="loans", owner="ada"))
@@ -107,11 +113,40 @@ def test_the_newest_result_of_a_check_counts(
     assert found["performance"].added_at == clock.now()
 
 
-def test_without_a_holdout_nothing_passes_that_needs_it(parts: Clearance, version: Version) -> None:
-    made = run(parts, NewRun(document=SUITE))
-    verdicts = {each.result.check: each.result.verdict for each in made.results}
-    assert verdicts.pop("artifact_safety") is Verdict.PASSED
-    assert set(verdicts.values()) == {Verdict.NOT_MEASURED}
+def test_a_run_without_its_data_is_refused_and_replaces_no_earlier_result(
+    sqlite_parts: Clearance, tmp_path: Path
+) -> None:
+    parts = sqlite_parts
+    roles = {
+        "holdout": dataset(parts, parquet(tmp_path / "holdout.parquet")),
+        "training": dataset(parts, parquet(tmp_path / "training.parquet", seed=7)),
+    }
+    register(parts, "")
+    run(parts, NewRun(document=SUITE, datasets=roles))
+    with parts.database.read() as tx:
+        before = service.list_results(tx, "loans", 1)
+    with pytest.raises(InvalidInput, match="which the checks data, performance, fairness, contract, latency read") as e:
+        run(parts, NewRun(document=SUITE, datasets={"training": roles["training"]}))
+    assert e.value.code == "datasets_missing"
+    assert e.value.hint == "give --data holdout=FILE; or run only what needs none of it: --only artifact_safety"
+    with pytest.raises(InvalidInput, match="'training', which the check data reads"):
+        run(parts, NewRun(document=SUITE, datasets={"holdout": roles["holdout"]}))
+    with parts.database.read() as tx:
+        assert service.list_results(tx, "loans", 1) == before
+    assert {each.result.verdict for each in before} == {Verdict.PASSED}
+
+
+def test_only_the_checks_that_are_named_run_and_the_others_results_stay(
+    parts: Clearance, version: Version, holdout: str, clock: FixedClock
+) -> None:
+    run(parts, NewRun(document=SUITE, datasets={"holdout": holdout}))
+    clock.advance(timedelta(hours=1))
+    made = run(parts, NewRun(document=SUITE, only=("artifact_safety",)))
+    assert [each.result.check for each in made.results] == ["artifact_safety"]
+    with parts.database.read() as tx:
+        found = {each.result.check: each.added_at for each in service.list_results(tx, "loans", 1)}
+    assert [check for check, at in found.items() if at == clock.now()] == ["artifact_safety"]
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize(
@@ -121,6 +156,8 @@ def test_without_a_holdout_nothing_passes_that_needs_it(parts: Clearance, versio
         (NewRun(suite="lending", document=SUITE), InvalidInput, "suite_ambiguous"),
         (NewRun(suite="nonsense"), NotFound, "suite_not_found"),
         (NewRun(document="name: ["), InvalidInput, "suite_invalid"),
+        (NewRun(document=SUITE, only=("speed",)), InvalidInput, "unknown_check"),
+        (NewRun(document=SUITE), InvalidInput, "datasets_missing"),
         (NewRun(document=SUITE, datasets={"holdouts": "sha256:" + "0" * 64}), InvalidInput, "unknown_role"),
         (NewRun(document=SUITE, datasets={"holdout": "sha256:" + "0" * 64}), NotFound, "dataset_not_found"),
         (NewRun(document=SUITE, datasets={"holdout": "nonsense"}), InvalidInput, "bad_digest"),

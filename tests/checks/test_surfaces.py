@@ -43,8 +43,8 @@ def test_suites_are_listed_and_shown(client: Client) -> None:
 
 
 def test_a_broken_document_comes_back_with_its_place(loans: Client) -> None:
-    with pytest.raises(InvalidInput, match=r"suite.yaml:6:12: .*'dada'") as caught:
-        loans.checks.run("loans", 1, document=SUITE.replace("check: data", "check: dada"))
+    with pytest.raises(InvalidInput, match=r"^house.yaml:6:12: .*'dada'") as caught:
+        loans.checks.run("loans", 1, document=SUITE.replace("check: data", "check: dada"), name="house.yaml")
     assert caught.value.details["line"] == 6
 
 
@@ -98,14 +98,26 @@ def test_the_command_line_registers_files_runs_and_ends_with_zero_when_all_pass(
 
 
 def test_the_command_line_ends_with_one_when_a_check_does_not_pass(cli: Cli, tmp_path: Path) -> None:
-    code, output = cli("checks", "run", "loans", "1", "--suite", str(tmp_path / "loans.yaml"))
+    (tmp_path / "strict.yaml").write_text(SUITE.replace("auc, minimum: 0.6", "auc, minimum: 0.999"))
+    words = ["checks", "run", "loans", "1", "--only", "performance", "--suite", str(tmp_path / "strict.yaml")]
+    code, output = cli(*words, "--data", f"holdout={parquet(tmp_path / 'h.parquet')}")
     assert code == 1
-    assert "5 of 6 checks did not pass" in output
-    assert "not_measured" in output
+    assert "1 of 1 check did not pass" in output
+
+
+def test_the_command_line_names_the_suite_file_and_the_data_that_is_missing(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "house.yaml").write_text("name: [")
+    with pytest.raises(InvalidInput, match=r"house\.yaml:1:"):
+        cli("checks", "run", "loans", "1", "--suite", str(tmp_path / "house.yaml"))
+    with pytest.raises(InvalidInput) as caught:
+        cli("checks", "run", "loans", "1", "--suite", str(tmp_path / "loans.yaml"))
+    assert "--data training=FILE" in caught.value.hint
+    assert cli("checks", "show", "loans", "1", "--json")[1] == "[]\n"
 
 
 def test_the_same_bytes_under_another_name_are_the_same_dataset(cli: Cli, tmp_path: Path) -> None:
-    words = ["checks", "run", "loans", "1", "--suite", str(tmp_path / "loans.yaml"), "--json", "--data"]
+    words = ["checks", "run", "loans", "1", "--suite", str(tmp_path / "loans.yaml"), "--only", "contract"]
+    words += ["--json", "--data"]
     first = json.loads(cli(*words, f"holdout={parquet(tmp_path / 'one.parquet')}")[1])
     second = json.loads(cli(*words, f"holdout={parquet(tmp_path / 'two.parquet')}")[1])
     assert first["results"][0]["datasets"] == second["results"][0]["datasets"]

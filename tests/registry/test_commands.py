@@ -125,7 +125,42 @@ def test_a_wrong_document_is_refused_with_the_place(
     assert says in error.message
 
 
-def test_a_dataset_use_is_role_and_digest(shell: Shell, tree: Path) -> None:
+def test_a_dataset_is_named_by_its_file_its_name_or_the_start_of_its_digest(
+    shell: Shell, tree: Path, tmp_path: Path
+) -> None:
+    for name, rows in (("a", "1"), ("b", "2"), ("c", "3")):
+        (tmp_path / f"{name}.csv").write_text(f"amount\n{rows}\n")
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    one = shell.json("datasets", "register", str(tmp_path / "a.csv"), "--name", "loans")["digest"]
+    other = shell.json("datasets", "register", str(tmp_path / "b.csv"), "--name", "tests")["digest"]
+    words = [
+        f"training={one[:15]}",
+        "test=tests",
+        f"validation={tmp_path / 'c.csv'}",
+        f"reference={tmp_path / 'a.csv'}",
+    ]
+    made = shell.json(
+        "versions", "register", "car-loan", str(tree), *(part for word in words for part in ("--dataset", word))
+    )
+    uses = {use["role"]: use["digest"] for use in made["provenance"]["datasets"]}
+    assert (uses["training"], uses["test"], uses["reference"]) == (one, other, one)
+    assert shell.json("datasets", "show", "c")["digest"] == uses["validation"]
+    (tmp_path / "d.csv").write_text("amount\n4\n")
+    shell.text("datasets", "register", str(tmp_path / "d.csv"), "--name", "loans")
+    found = shell.error("versions", "register", "car-loan", str(tree), "--dataset", "training=loans")
+    assert found.code == "dataset_ambiguous"
+    assert one in found.hint
+    found = shell.error("datasets", "show", one[:14])  # seven digits
+    assert found.code == "dataset_unknown"
+    assert {each["name"] for each in found.details["candidates"]} == {"loans", "tests", "c"}
+
+
+def test_one_file_is_called_one_file(shell: Shell, tree: Path) -> None:
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    assert "1 file," in shell.text("versions", "register", "car-loan", str(tree))
+
+
+def test_a_dataset_use_is_role_and_data(shell: Shell, tree: Path) -> None:
     for text in ("training", "eating=sha256:1", "test="):
         assert shell.error("versions", "register", "m", str(tree), "--dataset", text).code == "bad_dataset_use"
     assert shell.error("versions", "register", "m", str(tree), "--code", "/").code == "no_repository"

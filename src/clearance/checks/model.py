@@ -80,7 +80,11 @@ class NewRun:
 
     suite: str = ""
     document: str = ""
+    name: str = "suite.yaml"
+    """What to call the document in error messages."""
     datasets: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    """Run these checks of the suite and leave what is known of the others; all of them when empty."""
 
 
 @value

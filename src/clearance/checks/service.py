@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 
 @value
 class Plan:
-    """A suite that is to run over a version and its datasets."""
+    """A suite that is to run over a version and its datasets; `suite` has only the checks of the document that run."""
 
     version: Version
     document: SuiteDocument
+    suite: Suite
     datasets: Mapping[str, Dataset]
 
 
@@ -63,7 +65,9 @@ def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
 
     Raises:
         NotFound: no such version, suite or dataset.
-        InvalidInput: the suite does not parse, or does not know a role that was given.
+        InvalidInput: the suite does not parse, or does not know a role or a check that was given; or a check that is to run
+            reads a dataset that is neither given nor known (`datasets_missing`): it would replace an earlier result with
+            the news that nothing could be measured.
     """
     from clearance.checks import suites
 
@@ -73,8 +77,9 @@ def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
             code="suite_ambiguous",
             hint="`clearance checks suites` lists those that are there",
         )
-    document = suites.parse(new.document) if new.document else suites.builtin(new.suite)
+    document = suites.parse(new.document, new.name) if new.document else suites.builtin(new.suite)
     version = registry.get_version(tx, model, number)
+    suite = _narrowed(document.suite, new.only)
     known = {role for each in document.suite.checks for role in _roles(each, document.suite)}
     if unknown := sorted(set(new.datasets) - known):
         raise InvalidInput(
@@ -86,7 +91,8 @@ def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
     for use in version.provenance.datasets:
         if use.role in known and use.role not in datasets and (found := _registered(tx, use.digest)):
             datasets[use.role.value] = found
-    return Plan(version=version, document=document, datasets=datasets)
+    _complete(suite, datasets)
+    return Plan(version=version, document=document, suite=suite, datasets=datasets)
 
 
 def run_suite(plan: Plan, blobs: BlobStore, scratch: Path) -> tuple[CheckResult, ...]:
@@ -106,7 +112,7 @@ def run_suite(plan: Plan, blobs: BlobStore, scratch: Path) -> tuple[CheckResult,
         }
         blobs.materialize(files.values(), folder / "datasets")
         paths = {role: folder / "datasets" / file.path for role, file in files.items()}
-        subject = runner.Subject(folder / "artifact", plan.version.contract, paths, plan.document.suite)
+        subject = runner.Subject(folder / "artifact", plan.version.contract, paths, plan.suite)
         return runner.run(subject)
     finally:
         shutil.rmtree(folder)
@@ -120,7 +126,7 @@ def store_results(
     Raises:
         Conflict: the installation's own key is revoked.
     """
-    suite = plan.document.suite
+    suite = plan.suite
     parameters: dict[str, Parameters] = {each.check: each for each in suite.checks}
     stored: list[StoredResult] = []
     for result in results:
@@ -161,11 +167,44 @@ def list_results(tx: Transaction, model: str, number: int) -> tuple[StoredResult
     return tuple(_result(newest[check]) for check in sorted(newest))
 
 
+def _narrowed(suite: Suite, only: tuple[str, ...]) -> Suite:
+    """Return the suite with only these of its checks; with all when none is named."""
+    words = [each.check for each in suite.checks]
+    if unknown := [word for word in only if word not in words]:
+        raise InvalidInput(
+            f"the suite {suite.name} has no check {unknown[0]!r}",
+            code="unknown_check",
+            hint="it has " + ", ".join(words),
+        )
+    return replace(suite, checks=tuple(each for each in suite.checks if each.check in only)) if only else suite
+
+
+def _complete(suite: Suite, datasets: Mapping[str, Dataset]) -> None:
+    """Refuse to run a suite without the data that it reads."""
+    missing = {role: None for each in suite.checks for role in _roles(each, suite) if role not in datasets}
+    if not missing:
+        return
+    needs = {role: [each.check for each in suite.checks if role in _roles(each, suite)] for role in missing}
+    able = [each.check for each in suite.checks if not missing.keys() & set(_roles(each, suite))]
+    partly = "; or run only what needs none of it: " + " ".join(f"--only {check}" for check in able) if able else ""
+    raise InvalidInput(
+        f"the suite {suite.name} can't run without "
+        + " and ".join(f"the dataset {role!r}, which {_listed(checks)}" for role, checks in needs.items()),
+        code="datasets_missing",
+        hint="give " + " ".join(f"--data {role}=FILE" for role in missing) + partly,
+        details={"missing": needs},
+    )
+
+
+def _listed(checks: Sequence[str]) -> str:
+    return f"the check {checks[0]} reads" if len(checks) == 1 else f"the checks {', '.join(checks)} read"
+
+
 def _registered(tx: Transaction, digest: str) -> Dataset | None:
     try:
         return registry.get_dataset(tx, digest)
     except NotFound:
-        return None  # the check that needs it says so: not_measured
+        return None  # only named in the provenance: its bytes are not here
 
 
 def _roles(parameters: Parameters, suite: Suite) -> tuple[str, ...]:

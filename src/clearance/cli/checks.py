@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,13 @@ import typer
 
 from clearance.checks.model import Figure, StoredResult, SuiteRun, SuiteText
 from clearance.cli.core import DENIED, Json, connect, read_file, say, show, table
+from clearance.cli.facts import DATA, counted
 from clearance.client.client import Client
-from clearance.errors import Conflict, InvalidInput
+from clearance.errors import InvalidInput
 from clearance.statistics.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Run suites over versions; see what they found.")
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.NOT_APPLICABLE: "dim"}
 _FINE = {Verdict.PASSED, Verdict.NOT_APPLICABLE}
 
@@ -31,7 +30,10 @@ def run(
         str, typer.Option(help="A suite by name (`clearance checks suites`), or a YAML file of your own.")
     ],
     data: Annotated[
-        list[str] | None, typer.Option(help="ROLE=DIGEST or ROLE=FILE; repeat for several. A file is registered first.")
+        list[str] | None, typer.Option(help=f"ROLE=DATA, for example holdout=holdout.parquet; repeat. DATA is {DATA}.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this check of the suite; repeat. The others' results stay.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -39,10 +41,11 @@ def run(
     client = connect(ctx)
     datasets = dict(_dataset(client, each) for each in data or ())
     if suite.endswith((".yaml", ".yml")):
-        text = read_file(Path(suite)).decode(errors="replace")
-        made = client.checks.run(model, number, document=text, datasets=datasets)
+        file = Path(suite)
+        text = read_file(file).decode(errors="replace")
+        made = client.checks.run(model, number, document=text, name=file.name, datasets=datasets, only=only or ())
     else:
-        made = client.checks.run(model, number, suite=suite, datasets=datasets)
+        made = client.checks.run(model, number, suite=suite, datasets=datasets, only=only or ())
     show(made, json, _render_run)
     if any(each.result.verdict not in _FINE for each in made.results):
         raise typer.Exit(DENIED)
@@ -70,29 +73,17 @@ def results(ctx: typer.Context, model: str, number: int, json: Json = False) -> 
 
 
 def _dataset(client: Client, given: str) -> tuple[str, str]:
-    """Return (role, digest); a file is uploaded and registered when its bytes are not known yet.
+    """Return (role, digest).
 
     Raises:
-        InvalidInput: not ROLE=DIGEST or ROLE=FILE, or there is no such file.
+        InvalidInput: not ROLE=DATA, or nothing is meant by it.
     """
     role, _, source = given.partition("=")
     if not role or not source:
         raise InvalidInput(
-            f"--data {given!r} is not ROLE=DIGEST or ROLE=FILE", code="bad_data", hint="--data holdout=holdout.parquet"
+            f"--data {given!r} is not ROLE=DATA", code="bad_data", hint="for example --data holdout=holdout.parquet"
         )
-    if _DIGEST.fullmatch(source):
-        return role, source
-    path = Path(source)
-    if not path.is_file():
-        raise InvalidInput(
-            f"there is no file {source}", code="file_unreadable", hint="name a file or a digest, sha256:…"
-        )
-    try:
-        return role, client.datasets.register(path, name=path.stem).digest
-    except Conflict as error:
-        if error.code != "dataset_exists" or "digest" not in error.details:
-            raise
-        return role, str(error.details["digest"])  # the same bytes, registered under another name
+    return role, client.datasets.resolve(source)
 
 
 def _render_run(made: SuiteRun) -> None:
@@ -102,7 +93,7 @@ def _render_run(made: SuiteRun) -> None:
     say(
         f"\n{name} passed the suite {made.suite}"
         if not failed
-        else f"\n{failed} of {len(made.results)} checks did not pass"
+        else f"\n{failed} of {counted(len(made.results), 'check')} did not pass"
     )
 
 

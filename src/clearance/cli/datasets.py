@@ -12,7 +12,7 @@ from clearance.cli.facts import facts
 from clearance.registry.model import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Register data by what its bytes say.")
-Digest = Annotated[str, typer.Argument(help="The dataset's digest, sha256:….")]
+Named = Annotated[str, typer.Argument(help="The dataset's name, or its digest (8 digits are enough).")]
 
 
 @app.command("list")
@@ -26,9 +26,10 @@ def listing(ctx: typer.Context, json: Json = False) -> None:
 
 
 @app.command("show")
-def one(ctx: typer.Context, digest: Digest, json: Json = False) -> None:
+def one(ctx: typer.Context, dataset: Named, json: Json = False) -> None:
     """Show one dataset with its schema."""
-    show(connect(ctx).datasets.get(digest), json, _render)
+    datasets = connect(ctx).datasets
+    show(datasets.get(datasets.find(dataset)), json, _render)
 
 
 @app.command("register")
@@ -46,13 +47,14 @@ def register(
 @app.command("download")
 def download(
     ctx: typer.Context,
-    digest: Digest,
+    dataset: Named,
     file: Annotated[Path, typer.Argument(help="New file to write.")],
     json: Json = False,
 ) -> None:
     """Write a dataset's bytes to a new file, verified."""
-    found = connect(ctx).datasets.download(digest, file)
-    show(found, json, lambda dataset: say(f"{dataset.name} is in {file}, verified"))
+    datasets = connect(ctx).datasets
+    found = datasets.download(datasets.find(dataset), file)
+    show(found, json, lambda made: say(f"{made.name} is in {file}, verified"))
 
 
 def _render_all(datasets: list[Dataset]) -> None:

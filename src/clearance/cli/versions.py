@@ -10,7 +10,7 @@ import typer
 
 from clearance.cli.core import Json, connect, note, say, show, table
 from clearance.cli.export import export
-from clearance.cli.facts import facts, short
+from clearance.cli.facts import DATA, counted, facts, short
 from clearance.errors import InvalidInput
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
@@ -72,7 +72,9 @@ def register(
     provenance: Annotated[Path | None, typer.Option(help="YAML or JSON: datasets, code, parameters, …")] = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="Data it used, ROLE=DIGEST with ROLE training, validation, test, reference."),
+        typer.Option(
+            help=f"Data it used, ROLE=DATA; repeat. ROLE is training, validation, test or reference; DATA is {DATA}."
+        ),
     ] = None,
     code: Annotated[Path | None, typer.Option(help="Working tree to take repository and commit from.")] = None,
     environment: Annotated[bool, typer.Option(help="Record this Python environment as the lock.")] = False,
@@ -82,14 +84,17 @@ def register(
     from clearance.cli.documents import read_document
 
     story = Provenance() if provenance is None else read_document(provenance, Provenance)
-    story = replace(story, datasets=(*story.datasets, *map(_dataset_use, dataset or ())))
+    named = [_named(each) for each in dataset or ()]
     story = _captured(story, code, environment)
     terms = None if contract is None else read_document(contract, ModelContract)
+    client = connect(ctx)
+    uses = (DatasetUse(role=role, digest=client.datasets.resolve(data)) for role, data in named)
+    story = replace(story, datasets=(*story.datasets, *uses))
 
     def render(made: Version) -> None:
-        say(f"{made.name} is registered: {len(made.files)} files, {_bytes(made.size)}\n{made.digest}")
+        say(f"{made.name} is registered: {counted(len(made.files), 'file')}, {_bytes(made.size)}\n{made.digest}")
 
-    show(connect(ctx).versions.register(model, folder, contract=terms, provenance=story), json, render)
+    show(client.versions.register(model, folder, contract=terms, provenance=story), json, render)
 
 
 @app.command("download")
@@ -102,7 +107,11 @@ def download(
 ) -> None:
     """Write a version's files into a new folder, verified; exit 1 if a byte is not as registered."""
     found = connect(ctx).versions.download(model, number, folder)
-    show(found, json, lambda version: say(f"{version.name} is in {folder}: {len(version.files)} files, all verified"))
+    show(
+        found,
+        json,
+        lambda version: say(f"{version.name} is in {folder}: {counted(len(version.files), 'file')}, verified"),
+    )
 
 
 @app.command("lineage")
@@ -139,13 +148,15 @@ def retire(ctx: typer.Context, model: Model, number: Number, reason: Why, json: 
     show(connect(ctx).versions.retire(model, number, reason), json, _render_status)
 
 
-def _dataset_use(text: str) -> DatasetUse:
-    role, _, digest = text.partition("=")
-    if role not in set(DatasetRole) or not digest:
+def _named(text: str) -> tuple[DatasetRole, str]:
+    role, _, data = text.partition("=")
+    if role not in set(DatasetRole) or not data:
         raise InvalidInput(
-            f"{text!r} does not say ROLE=DIGEST", code="bad_dataset_use", hint="for example training=sha256:1f2e…"
+            f"{text!r} does not say ROLE=DATA",
+            code="bad_dataset_use",
+            hint=f"for example training=training.parquet; ROLE is one of {', '.join(DatasetRole)}",
         )
-    return DatasetUse(role=DatasetRole(role), digest=digest)
+    return DatasetRole(role), data
 
 
 def _captured(story: Provenance, code: Path | None, environment: bool) -> Provenance:
@@ -175,7 +186,7 @@ def _render(version: Version, completeness: Completeness) -> None:
             ("parents", ", ".join(story.parents)),
             ("parameters", ", ".join(f"{name}={found}" for name, found in story.parameters.items())),
             ("metrics", ", ".join(f"{name}={found:g}" for name, found in story.metrics.items())),
-            ("environment", f"{len(story.environment)} packages" if story.environment else ""),
+            ("environment", counted(len(story.environment), "package") if story.environment else ""),
             ("provenance", f"{completeness.fraction:.0%} complete"),
             *(("  missing", fact) for fact in completeness.missing),
             *(("  note", flag) for flag in completeness.flags),

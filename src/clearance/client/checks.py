@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from clearance.checks.model import NewRun, StoredResult, SuiteRun, SuiteText
@@ -30,17 +30,24 @@ class Checks:
         *,
         suite: str = "",
         document: str = "",
+        name: str = "suite.yaml",
         datasets: Mapping[str, str] | None = None,
+        only: Sequence[str] = (),
     ) -> SuiteRun:
         """Run a suite over a version and keep each result as a signed statement.
 
         Args:
             model, number: name the version.
             suite: a suite that comes with Clearance, or
-            document: the YAML text of one's own.
+            document: the YAML text of one's own, called
+            name: in error messages.
             datasets: role → digest of a registered dataset; roles left out are taken from the version's provenance.
+            only: run these checks of the suite, and leave what is known of the others.
+
+        Raises:
+            InvalidInput: a check that is to run reads a dataset that is neither given nor known; nothing is stored.
         """
-        new = NewRun(suite=suite, document=document, datasets=dict(datasets or {}))
+        new = NewRun(suite=suite, document=document, name=name, datasets=dict(datasets or {}), only=tuple(only))
         return self._http.post(_at(model, number), SuiteRun, new)
 
     def results(self, model: str, number: int) -> Iterator[StoredResult]:

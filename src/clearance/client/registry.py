@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from clearance.client import references
 from clearance.client.http import Http
 from clearance.client.tree import Sink, appear, chunks, file_of, read_tree
-from clearance.errors import InvalidInput
+from clearance.errors import Conflict, InvalidInput
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
     Blob,
@@ -166,6 +167,34 @@ class Datasets:
     def list(self) -> Iterator[Dataset]:
         """Yield all datasets, newest first."""
         return self._http.pages("/datasets", Dataset)
+
+    def find(self, given: str) -> str:
+        """Return the digest of the one registered dataset that has this name, or whose digest begins so (8 digits or more).
+
+        A whole digest is returned as it is.
+
+        Raises:
+            InvalidInput: none, or more than one (`dataset_ambiguous`); the details list the candidates.
+        """
+        if references.is_digest(given):
+            return given
+        return references.choose(given, tuple(self.list())).digest
+
+    def resolve(self, given: str) -> str:
+        """Return the digest of what a person calls a dataset: a file, which is registered if its bytes are not yet, or `find`.
+
+        Raises:
+            InvalidInput: neither is there, or several datasets are meant; or the file is no table.
+        """
+        path = Path(given)
+        if not path.is_file():
+            return self.find(given)
+        try:
+            return self.register(path, name=path.stem).digest
+        except Conflict as error:
+            if error.code != "dataset_exists" or "digest" not in error.details:
+                raise
+            return str(error.details["digest"])  # the same bytes, registered under another name
 
     def download(self, digest: str, path: Path) -> Dataset:
         """Write a dataset's bytes to a new file, verified."""
