@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from clearance.access.model import Role
 from clearance.app import Clearance
+from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.cli.main import app as command_line
 from clearance.client.client import Client
+from clearance.delivery import store as delivery
+from clearance.delivery.model import Pointer
 from clearance.errors import Forbidden, InvalidInput, NotFound
 from clearance.monitoring.model import MonitorConfig
+from clearance.registry.contract import Datatype, Field, ModelContract
 from clearance.statistics.verdicts import Verdict
 from tests.conftest import person
 from tests.monitoring.world import MODEL, MONDAY, WEEK, World, events, labels, parquet, table
@@ -39,6 +45,44 @@ def test_the_client_configures_runs_and_reads(world: World, client: Client, tmp_
     assert client.monitoring.get(MODEL) == made
     assert list(client.monitoring.monitors()) == [made]
     assert next(client.audit.entries(event=Event.MONITOR_CONFIGURED)).data["monitor"] == made.digest
+
+
+def contracted(client: Client, folder: Path, *names: str) -> None:
+    """Register a version whose contract has these inputs."""
+    folder.mkdir()
+    (folder / "model.onnx").write_text(" ".join(names))
+    inputs = tuple(Field(name=name, datatype=Datatype.FP64) for name in names)
+    client.versions.register(MODEL, folder, contract=ModelContract(inputs=inputs))
+
+
+def test_by_itself_a_monitor_compares_the_inputs_of_the_contract_and_no_other_column(
+    sqlite_parts: Clearance, client: Client, tmp_path: Path
+) -> None:
+    client.models.create(MODEL, owner="user:ada")
+    data = table(500, 7).append_column("id", pa.array(range(500)))
+    file = tmp_path / "baseline.parquet"
+    file.write_bytes(parquet(data))
+    config = MonitorConfig(baseline_dataset=client.datasets.register(file, name="b").digest, score_column="score")
+    everything = client.monitoring.configure(MODEL, config).config.features
+    assert everything == ("income", "age", "city", "member", "prediction", "label", "id")
+    contracted(client, tmp_path / "one", "age", "income", "not_in_the_baseline")
+    contracted(client, tmp_path / "two", "income", "member")
+    assert client.monitoring.configure(MODEL, config).config.features == ("income", "member"), "the newest"
+    with sqlite_parts.database.write() as tx:
+        pointer = Pointer(
+            model=MODEL, environment="production", stable=1, candidate=None, weight=0.0, previous=None,
+            moved_at=tx.now, decision_id="dec_1", rollout_id=None,
+        )  # fmt: skip
+        delivery.put_pointer(tx, pointer)
+        log.record(tx, Event.POINTER_MOVED, actor="user:ada", subject=f"model/{MODEL}/1", data={})
+    assert client.monitoring.configure(MODEL, config).config.features == ("age", "income"), "the one that serves"
+    assert client.monitoring.configure(MODEL, config, environment="staging").config.features == ("income", "member")
+    with pytest.raises(InvalidInput, match="no input 'id'") as caught:
+        client.monitoring.configure(MODEL, replace(config, features=("age", "id")))
+    assert caught.value.hint == "its inputs are age, income, not_in_the_baseline"
+    contracted(client, tmp_path / "three", "elsewhere")
+    with pytest.raises(InvalidInput, match="no input of the model's contract is a column"):
+        client.monitoring.configure(MODEL, config, environment="staging")
 
 
 def test_drift_becomes_an_alert(world: World, client: Client) -> None:
@@ -113,12 +157,16 @@ def test_the_command_line_tells_the_same(world: World, tmp_path: Path) -> None:
         assert found.exit_code == 0, found.output
         return found.stdout
 
-    assert "1 windows computed, 0 unchanged, 1 alarms" in run("run", MODEL)
+    assert "1 window computed, 0 unchanged, 1 alarm\n" in run("run", MODEL)
     assert "0 windows computed, 1 unchanged, 0 alarms" in run("run", MODEL)
     assert json.loads(run("windows", MODEL, "--json"))[0]["events"] == 500
     found = json.loads(run("figures", MODEL, "--metric", "auc", "--json"))
     assert [figure["n"] for figure in found] == [500]
     assert "car-loan" in run("list")
+    assert "  - 2025-06-02 psi of income: " in run("figures", MODEL, "--subject", "income")
+    assert "by 2 features: age, city" in run(
+        "configure", MODEL, "--baseline", "baseline", "--feature", "age", "--feature", "city"
+    )
     document = tmp_path / "monitor.yaml"
     document.write_text(f"baseline_dataset: {world.config.baseline_dataset}\nfeatures: [income]\nwindow: P1D\n")
     assert "windows of P1D" in run("configure", MODEL, "--file", str(document))

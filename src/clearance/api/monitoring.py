@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
+from clearance.delivery import service as delivery
 from clearance.monitoring import service
 from clearance.monitoring.model import Evaluation, Figure, Monitor, MonitorConfig, Run, WindowSummary
 from clearance.response.service import raise_alert
@@ -32,7 +33,10 @@ def list_monitors(app: App, caller: Reader) -> Page[Monitor]:
 @router.put(_MONITOR)
 def configure_monitor(model: str, environment: str, body: MonitorConfig, app: App, caller: Writer) -> Monitor:
     """Watch a model in an environment by a baseline; a monitor that is there already is replaced."""
-    return service.configure_monitor(app.database, caller, app.blobs, model, environment, body)
+    with app.database.read() as tx:
+        pointers = delivery.list_pointers(tx, model)
+    serving = next((found.stable for found in pointers if found.environment == environment), None)
+    return service.configure_monitor(app.database, caller, app.blobs, model, environment, body, serving=serving)
 
 
 @router.get(_MONITOR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.facts import DATA, counted, short
 from clearance.client.monitoring import PRODUCTION
 from clearance.errors import InvalidInput
 from clearance.monitoring.model import Evaluation, Figure, Monitor, MonitorConfig, WindowSummary
@@ -25,9 +27,11 @@ Environment = Annotated[str, typer.Option(help="Where it answers.")]
 def configure(
     ctx: typer.Context,
     model: Model,
-    baseline: Annotated[str | None, typer.Option(help="Digest of the dataset to compare with.")] = None,
+    baseline: Annotated[str | None, typer.Option(help=f"Dataset to compare with: {DATA}.")] = None,
     file: Annotated[Path | None, typer.Option(help="The whole configuration, as YAML.")] = None,
-    feature: Annotated[list[str] | None, typer.Option(help="Column to compare; repeat. All, when left out.")] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(help="Input to compare; repeat. All of the contract, when left out.")
+    ] = None,
     score: Annotated[str | None, typer.Option(help="Column of the baseline with scores.")] = None,
     prediction: Annotated[str | None, typer.Option(help="Column of the baseline with predictions.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the baseline with outcomes.")] = None,
@@ -37,12 +41,17 @@ def configure(
 ) -> None:
     """Watch a model by a baseline; a monitor that is there already is replaced."""
     config = _config(file, baseline, feature or [], score, prediction, label, window)
+    client = connect(ctx)
+    config = replace(config, baseline_dataset=client.datasets.resolve(config.baseline_dataset))
 
     def render(made: Monitor) -> None:
-        say(f"[green]watching[/] {made.model} in {made.environment}, in windows of {made.rules.window}")
+        say(
+            f"[green]watching[/] {made.model} in {made.environment}, in windows of {made.rules.window}, "
+            f"by {counted(len(made.config.features), 'feature')}: {', '.join(made.config.features)}"
+        )
         say(f"`clearance monitor run {made.model}` computes its figures.")
 
-    show(connect(ctx).monitoring.configure(model, config, environment=environment), json, render)
+    show(client.monitoring.configure(model, config, environment=environment), json, render)
 
 
 @app.command("list")
@@ -59,7 +68,7 @@ def listing(ctx: typer.Context, json: Json = False) -> None:
                     m.model,
                     m.environment,
                     m.rules.window,
-                    m.config.baseline_dataset[:19] + "…",
+                    short(m.config.baseline_dataset),
                     f"{m.configured_at:%Y-%m-%d %H:%M}",
                     m.configured_by,
                 )
@@ -82,7 +91,9 @@ def run(
     """Compute the figures of every window that changed, and raise alerts for what is newly wrong."""
 
     def render(made: Evaluation) -> None:
-        say(f"{len(made.windows)} windows computed, {made.unchanged} unchanged, {len(made.alarms)} alarms")
+        say(
+            f"{counted(len(made.windows), 'window')} computed, {made.unchanged} unchanged, {counted(len(made.alarms), 'alarm')}"
+        )
         if not made.windows and not made.unchanged:
             say(f"There are no events of {model} in {environment} yet.")
         for alarm in made.alarms:
@@ -103,8 +114,8 @@ def windows(ctx: typer.Context, model: Model, environment: Environment = PRODUCT
             ("start (UTC)", "end", "events", "labelled", "versions", "failed", "passed", "so far"),
             [
                 (
-                    f"{w.window.start:%Y-%m-%d %H:%M}",
-                    f"{w.window.end:%Y-%m-%d %H:%M}",
+                    _moment(w.window.start),
+                    _moment(w.window.end),
                     w.events,
                     w.labelled,
                     " ".join(map(str, w.versions)),
@@ -136,22 +147,29 @@ def figures(
     def render(found: Sequence[Figure]) -> None:
         table(
             f"Figures of {model} in {environment}",
-            ("window (UTC)", "metric", "of", "version", "value", "n", "verdict", "reason"),
+            ("window (UTC)", "metric", "of", "v", "value", "n", "verdict"),
             [
                 (
-                    f"{f.window.start:%Y-%m-%d %H:%M}",
+                    _moment(f.window.start),
                     f.metric,
                     f.subject,
                     f.version,
                     None if f.value is None else f"{f.value:.4g}",
                     f.n,
-                    f.verdict + (" (provisional)" if f.provisional else ""),
-                    f.reason,
+                    f.verdict + ("*" if f.provisional else ""),
                 )
                 for f in found
             ],
             empty=f"No such figure. `clearance monitor run {model}` computes them.",
         )
+        if any(f.provisional for f in found):
+            say("[dim]* provisional: events or labels may still come[/dim]")
+        for f in found:
+            if (
+                f.verdict == Verdict.FAILED or verdict is not None
+            ):  # why the others are as they are: ask for their verdict
+                of = f" of {f.subject}" if f.subject else ""
+                typer.echo(f"  - {_moment(f.window.start)} {f.metric}{of}: {f.reason}")
 
     found = connect(ctx).monitoring.figures(
         model, environment=environment, metric=metric, subject=subject, verdict=verdict, since=_utc(since)
@@ -177,7 +195,7 @@ def _config(
         raise InvalidInput(
             "a monitor is configured either by --file or by --baseline with its options",
             code="bad_monitor",
-            hint="`clearance datasets list` shows digests for --baseline",
+            hint="`clearance datasets list` shows names for --baseline; it takes a file, too",
         )
     return MonitorConfig(
         baseline_dataset=baseline,
@@ -187,6 +205,11 @@ def _config(
         label_column=label,
         window=window,
     )
+
+
+def _moment(at: datetime) -> str:
+    """Return a moment in UTC, to the minute; of midnight only the day."""
+    return f"{at:%Y-%m-%d}" if (at.hour, at.minute) == (0, 0) else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _utc(moment: datetime | None) -> datetime | None:

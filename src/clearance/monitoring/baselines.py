@@ -14,6 +14,7 @@ from pyarrow import compute, csv, parquet
 from clearance.errors import InvalidInput
 from clearance.monitoring import columns
 from clearance.monitoring.model import MonitorConfig
+from clearance.registry.contract import ModelContract
 from clearance.statistics import profiles
 from clearance.statistics.bins import Bins, Floats, anchored
 from clearance.statistics.profiles import UNIT, Batch, Layout, Profile
@@ -31,11 +32,16 @@ class Baseline:
     profile: Profile
 
 
-def features_of(config: MonitorConfig, names: tuple[str, ...], time_column: str | None) -> tuple[str, ...]:
+def features_of(
+    config: MonitorConfig, names: tuple[str, ...], time_column: str | None, contract: ModelContract | None = None
+) -> tuple[str, ...]:
     """Return the names of the features to compare, of a dataset with these columns.
 
+    Events hold what the model was asked, so that features are inputs of its contract: those that the configuration names,
+    else all that the dataset has. Only a model without a contract is compared by every column.
+
     Raises:
-        InvalidInput: a column that is named is not there, or no feature is left.
+        InvalidInput: a column that is named is not there or no input of the contract, or no feature is left.
     """
     special = (config.score_column, config.prediction_column, config.label_column)
     for name in (*config.features, *filter(None, special)):
@@ -46,7 +52,22 @@ def features_of(config: MonitorConfig, names: tuple[str, ...], time_column: str 
                 hint="it has " + ", ".join(names[:30]),
                 details={"columns": list(names)},
             )
-    found = config.features or tuple(name for name in names if name not in {*special, time_column})
+    inputs = None if contract is None else tuple(field.name for field in contract.inputs)
+    if inputs is not None and (strangers := [name for name in config.features if name not in inputs]):
+        raise InvalidInput(
+            f"the model's contract has no input {strangers[0]!r}: no event holds it, so every window would miss it",
+            code="not_an_input",
+            hint="its inputs are " + ", ".join(inputs[:30]),
+            details={"inputs": list(inputs)},
+        )
+    usable = names if inputs is None else tuple(name for name in inputs if name in names)
+    found = config.features or tuple(name for name in usable if name not in {*special, time_column})
+    if inputs is not None and not found:
+        raise InvalidInput(
+            "no input of the model's contract is a column of the baseline",
+            code="bad_features",
+            hint=f"its inputs are {', '.join(inputs[:30])}; the baseline has {', '.join(names[:30])}",
+        )
     if not found or len(set(found)) < len(found):
         raise InvalidInput(
             "a monitor needs features, each named once", code="bad_features", hint="name them in `features`"

@@ -16,7 +16,8 @@ class MonitorConfig:
     baseline_dataset: str
     """Digest of a registered dataset whose columns are the features, and more where named below."""
     features: tuple[str, ...] = ()
-    """Columns to compare; empty: all that are not named below, nor the dataset's time column."""
+    """Columns to compare; empty: the inputs of the contract of the version that serves (or of the newest with a contract)
+    that are columns of the dataset; without any contract, all that are not named below, nor its time column."""
     score_column: str | None = None
     """Column of the baseline with scores of the model on it; without one, drift of scores is not measured."""
     prediction_column: str | None = None

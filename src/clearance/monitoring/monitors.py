@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clearance.access.model import Principal
@@ -12,6 +13,7 @@ from clearance.monitoring import store
 from clearance.monitoring.model import Monitor, MonitorConfig
 from clearance.monitoring.rules import defaults_name, rules
 from clearance.registry import service as registry
+from clearance.registry.contract import ModelContract
 from clearance.registry.model import Dataset
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
@@ -22,19 +24,33 @@ if TYPE_CHECKING:
 
 
 def configure_monitor(
-    database: Database, caller: Principal, blobs: BlobStore, model: str, environment: str, config: MonitorConfig
+    database: Database,
+    caller: Principal,
+    blobs: BlobStore,
+    model: str,
+    environment: str,
+    config: MonitorConfig,
+    *,
+    serving: int | None = None,
 ) -> Monitor:
     """Watch a model in an environment by a baseline; a monitor that is there already is replaced.
 
+    Its features are settled here, once: those named, else the inputs of the contract that the baseline has.
+
+    Args:
+        serving: the version that serves there, whose contract counts; without one, the newest that has a contract.
+
     Raises:
         NotFound: no such model or dataset, or the dataset's bytes are not here.
-        InvalidInput: a number out of range, or a column that is not there or of no use.
+        InvalidInput: a number out of range, or a column that is not there, of no use, or no input of the contract.
     """
     with database.read() as tx:
         registry.get_model(tx, model)
         _check_environment(environment)
         judged = rules(config)
         dataset = registry.get_dataset(tx, config.baseline_dataset)
+        contract = registry.contract_of(tx, model, serving)
+    config = replace(config, features=_features(dataset, config, contract))
     read_baseline(blobs, dataset, config)
     with database.write() as tx:
         monitor = Monitor(
@@ -91,10 +107,16 @@ def read_baseline(blobs: BlobStore, dataset: Dataset, config: MonitorConfig) -> 
     """
     from clearance.monitoring import baselines
 
-    names = tuple(column.name for column in dataset.columns)
-    chosen = baselines.features_of(config, names, dataset.time_column)
+    chosen = _features(dataset, config)
     blobs.verify(dataset.digest)
     return baselines.read(blobs.path(dataset.digest), dataset.digest, config, chosen)
+
+
+def _features(dataset: Dataset, config: MonitorConfig, contract: ModelContract | None = None) -> tuple[str, ...]:
+    from clearance.monitoring import baselines
+
+    names = tuple(column.name for column in dataset.columns)
+    return baselines.features_of(config, names, dataset.time_column, contract)
 
 
 def _check_environment(environment: str) -> None:

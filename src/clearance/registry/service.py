@@ -5,6 +5,7 @@ from clearance.registry.lookup import get_dataset, get_model, get_version
 from clearance.registry.models import create_model, list_models, update_model
 from clearance.registry.versions import (
     completeness,
+    contract_of,
     lineage,
     list_versions,
     quarantine_version,
@@ -16,6 +17,7 @@ from clearance.registry.versions import (
 
 __all__ = [
     "completeness",
+    "contract_of",
     "create_model",
     "get_dataset",
     "get_model",

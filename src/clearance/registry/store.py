@@ -135,6 +135,13 @@ def list_versions(tx: Transaction, model: str, *, before: int | None, limit: int
     return [_version(row) for row in tx.execute(query)]
 
 
+def newest_contract(tx: Transaction, model: str) -> Version | None:
+    """Return the newest version of a model that declares a contract."""
+    query = sa.select(versions).where(versions.c.model == model, versions.c.contract != "null")
+    row = tx.execute(query.order_by(versions.c.number.desc()).limit(1)).first()
+    return None if row is None else _version(row)
+
+
 def children(tx: Transaction, name: str) -> tuple[tuple[str, int], ...]:
     """Return which versions name `model/number` as a parent."""
     query = sa.select(parents.c.model, parents.c.number).where(parents.c.parent == name)

@@ -11,7 +11,7 @@ from clearance.errors import Conflict, InvalidInput
 from clearance.registry import lineage as graph
 from clearance.registry import model as values
 from clearance.registry import rules, store
-from clearance.registry.contract import check_contract
+from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import bad_cursor, get_model, get_version
 from clearance.registry.model import Completeness, Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
 from clearance.storage.blobs import BlobStore
@@ -93,6 +93,20 @@ def list_versions(tx: Transaction, model: str, *, cursor: str | None = None, lim
         raise bad_cursor(cursor)
     found = store.list_versions(tx, model, before=None if cursor is None else int(cursor), limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=str(found[limit - 1].number) if len(found) > limit else None)
+
+
+def contract_of(tx: Transaction, model: str, number: int | None = None) -> ModelContract | None:
+    """Return the contract of a version, or, if it has none or none is named, that of the newest version that has one.
+
+    Raises:
+        NotFound: no such model or version.
+    """
+    get_model(tx, model)
+    own = None if number is None else get_version(tx, model, number).contract
+    if own is not None:
+        return own
+    newest = store.newest_contract(tx, model)
+    return None if newest is None else newest.contract
 
 
 def versions_with_digest(tx: Transaction, digest: str) -> tuple[Version, ...]:
