@@ -109,6 +109,21 @@ def test_rows_of_a_request_other_models_and_shadow_answers_are_no_copies(lake: L
     assert lake.events("income").num_rows == 1
 
 
+def test_a_rejected_retry_is_an_event_of_its_own_and_takes_no_label(lake: Lake) -> None:
+    again = {"ts": event(1)["ts"], "request_id": "r-0", "prediction": None, "score": None, "features": None}
+    rejected = event(0, **again, status="rejected", error="contract_violation")
+    add(lake, [event(0), rejected])
+    add(lake, [event(0), rejected], received=9)  # sent again by a recorder that did not hear the answer
+    add_labels(lake, [label(0, 1)])
+    assert lake.joined("car-loan").select(["status", "label"]).to_pylist() == [
+        {"status": "ok", "label": 1.0},
+        {"status": "rejected", "label": None},
+    ]
+    assert {each.status: (each.events, each.labelled) for each in lake.counts()} == {"ok": (1, 1), "rejected": (1, 0)}
+    (week,) = lake.tallies("car-loan", MONDAY + timedelta(days=7), every=timedelta(days=7), origin=MONDAY)
+    assert (week.events, week.labelled) == (2, 1)
+
+
 def test_a_replayed_batch_doubles_nothing(lake: Lake) -> None:
     batch = [event(number) for number in range(50)]
     add(lake, batch)

@@ -177,7 +177,7 @@ FIELDS: Mapping[str, FieldRule] = {
     "environment": FieldRule(text_fault, True, "where it answered, such as production", "deployment.environment.name"),
     "variant": FieldRule(_one_of(*VARIANTS), True, "its part in a rollout", "clearance.variant"),
     "request_id": FieldRule(
-        text_fault, True, "the request; with row, the identity of the event", "clearance.request_id"
+        text_fault, True, "the request; with row and status, the identity of the event", "clearance.request_id"
     ),
     "row": FieldRule(whole(0, 2**31 - 1), True, "index of the row within its request, from 0", "clearance.row"),
     "latency_ms": FieldRule(_at_least_zero, True, "how long the answer took, in milliseconds", "clearance.latency_ms"),

@@ -61,7 +61,7 @@ class Lake:
         table_version: Mapping[str, int] | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Return the events with start <= ts < end, each (request_id, row) once, sorted by ts; columns of `schema.READ`.
+        """Return the events with start <= ts < end, each (request_id, row, status) once, sorted by ts; columns of `schema.READ`.
 
         Args:
             model: whose events.

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Copies of one event have the same key; the first received is the event. A shadow's answer to a request is an
-# event beside the caller's. Receipt and position are unique within a process; what follows them decides between two.
+# event beside the caller's; so is a request sent again under its id that ends in another way (rejected after ok).
+# Receipt and position are unique within a process; what follows them decides between two.
 _EVENTS = """
 events as (
     select * from (
         select *, row_number() over (
-            partition by model, environment, request_id, "row", variant = 'shadow'
+            partition by model, environment, request_id, "row", variant = 'shadow', status
             order by received_at, position, ts, version, variant, feature_hash, prediction, score, latency_ms
         ) as copy
         from read_parquet($event_files, hive_partitioning = false)
@@ -28,10 +29,11 @@ events as (
 )
 """
 
-# A label known later supersedes; of two known at the same moment the one received later.
+# A label known later supersedes; of two known at the same moment the one received later. It is the outcome of an answer,
+# so that events without one (rejected, error) have none, whatever other event of their request has.
 _LABELS = """
 labels as (
-    select request_id, "row", label, "at" as label_at {model_too} from (
+    select request_id, "row", 'ok' as status, label, "at" as label_at {model_too} from (
         select *, row_number() over (
             partition by {model_first} request_id, "row" order by "at" desc, received_at desc, position desc, label
         ) as copy
@@ -64,7 +66,7 @@ def read_events(
 ) -> pa.Table:
     """Return the events of the files that meet the conditions, sorted by ts."""
     chosen = ", ".join(f'"{name}"' for name in columns)
-    sql = f'with {_events(conditions)} select {chosen} from events order by ts, request_id, "row", variant'
+    sql = f'with {_events(conditions)} select {chosen} from events order by ts, request_id, "row", variant, status'
     return _run(engine, sql, {"event_files": list(files), **conditions})
 
 
@@ -82,7 +84,7 @@ def read_joined(
     )
     sql = (
         f"with {_events(conditions)}, {labels} select {chosen}, label, label_at "
-        'from events left join labels using (request_id, "row") order by ts, request_id, "row", variant'
+        'from events left join labels using (request_id, "row", status) order by ts, request_id, "row", variant, status'
     )
     return _run(engine, sql, {"event_files": list(files), "label_files": list(label_files), **conditions})
 
@@ -103,7 +105,7 @@ def read_counts(
         with {_events(conditions)}, {labels}
         select model, version, environment, variant, status, count(*) as events, count(label) as labelled,
                min(ts) as first_at, max(ts) as last_at
-        from events left join labels using (model, request_id, "row")
+        from events left join labels using (model, request_id, "row", status)
         group by all order by all
     """
     parameters: dict[str, Any] = {"event_files": list(files), **conditions}
@@ -132,7 +134,7 @@ def read_tallies(
         with {_events(conditions)}, {labels}
         select (epoch_us(ts) - $origin) // $every as span, count(*) as events, count(label) as labelled,
                bit_xor(hash(hash(request_id, "row", variant, version, status, ts, label))) as digest
-        from events left join labels using (request_id, "row")
+        from events left join labels using (request_id, "row", status)
         group by span order by span
     """
     parameters: dict[str, Any] = {"event_files": list(files), "origin": origin_us, "every": every_us, **conditions}
