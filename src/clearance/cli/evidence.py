@@ -28,15 +28,14 @@ def listing(
         json,
         lambda found: table(
             f"Statements about {model}/{number}",
-            ("id", "kind", "what", "signed by", "added (UTC)", ""),
+            ("id", "kind", "says", "signed by", "added (UTC)"),
             [
                 (
                     each.id,
                     predicates.purpose_of(each.predicate_type),
                     _gist(each),
-                    each.signer_name,
+                    each.signer_name + (", revoked" if each.revoked_at else ""),
                     f"{each.added_at:%Y-%m-%d %H:%M}",
-                    "key revoked" if each.revoked_at else "",
                 )
                 for each in found
             ],
@@ -106,7 +105,11 @@ def _gist(found: StoredStatement) -> str:
         case predicates.CHECK:
             return f"{found.predicate['check']}: {found.predicate['verdict']}"
         case predicates.VSA:
-            return f"{found.predicate['verificationResult']} {' '.join(found.predicate['verifiedLevels'])}"
+            return "allowed" if found.predicate["verificationResult"] == "PASSED" else "denied"
+        case predicates.APPROVAL:
+            return "approved" if found.predicate.get("approve") else "rejected"
+        case predicates.PROVENANCE:
+            return "recorded"
         case _:
             return found.predicate_type
 

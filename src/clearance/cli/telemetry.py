@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clearance.cli.core import Json, connect, read_file, say, show, table
-from clearance.telemetry.model import Compaction, Receipt, Summary
+from clearance.cli.facts import counted
+from clearance.sdk.events import STATUSES
+from clearance.telemetry.model import Compaction, Count, Receipt, Summary
 
 app = typer.Typer(no_args_is_help=True, help="Send events and labels; see and tidy the lake.")
 
@@ -24,25 +27,14 @@ def summary(
     def render(found: Summary) -> None:
         table(
             "Events",
-            ("model", "version", "environment", "variant", "status", "events", "labelled", "first (UTC)", "last (UTC)"),
-            [
-                (
-                    c.model,
-                    c.version,
-                    c.environment,
-                    c.variant,
-                    c.status,
-                    f"{c.events:,}",
-                    f"{c.labelled:,}",
-                    f"{c.first_at:%Y-%m-%d %H:%M}",
-                    f"{c.last_at:%Y-%m-%d %H:%M}",
-                )
-                for c in found.counts
-            ],
+            ("version", "where", "ok", "rejected", "error", "labelled", "last (UTC)"),
+            _rows(found.counts),
             empty="No events yet. The gateway records them; `clearance telemetry send FILE` takes a JSON list.",
         )
         for name, version in found.table_versions.items():
-            say(f"[dim]{name}: version {version}, {found.files[name]} files, {found.bytes[name] / 1e6:.1f} MB[/dim]")
+            say(
+                f"[dim]{name}: version {version}, {counted(found.files[name], 'file')}, {found.bytes[name] / 1e6:.1f} MB[/dim]"
+            )
 
     show(connect(ctx).telemetry.summary(model), json, render)
 
@@ -84,9 +76,27 @@ def compact(
 
     def render(found: tuple[Compaction, ...]) -> None:
         for each in found:
-            say(f"{each.table}: {each.files_before} files became {each.files_after}, {each.deleted} deleted")
+            say(f"{each.table}: {counted(each.files_before, 'file')} became {each.files_after}, {each.deleted} deleted")
 
     show(connect(ctx).telemetry.compact(retention_hours=retention_hours), json, render)
+
+
+def _rows(counts: Sequence[Count]) -> list[tuple[str, ...]]:
+    """Return a row for each version, environment and variant, its statuses side by side."""
+    by_place: dict[tuple[str, str], list[Count]] = {}
+    for each in counts:
+        where = each.environment if each.variant == "stable" else f"{each.environment} {each.variant}"
+        by_place.setdefault((f"{each.model}/{each.version}", where), []).append(each)
+    return [
+        (
+            version,
+            where,
+            *(f"{sum(each.events for each in found if each.status == status):,}" for status in STATUSES),
+            f"{sum(each.labelled for each in found):,}",
+            f"{max(each.last_at for each in found):%Y-%m-%d %H:%M}",
+        )
+        for (version, where), found in by_place.items()
+    ]
 
 
 def _render_receipt(receipt: Receipt) -> None:

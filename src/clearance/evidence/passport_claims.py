@@ -99,7 +99,7 @@ def _identity(context: Context) -> str:
     )
     _same("created_by", version["created_by"], entry.actor)
     _same("created_at", version["created_at"], timestamp(entry.at))
-    return f"leaf {entry.index}: {len(files)} files, {version['digest'][:23]}…"
+    return f"leaf {entry.index}: {_files(len(files))}, {version['digest'][:23]}…"
 
 
 def _artifact(context: Context) -> str:
@@ -118,7 +118,11 @@ def _artifact(context: Context) -> str:
         artifact=version["digest"],
         signer=signer,
     )
-    return f"leaf {entry.index}: signed by {signature['signer_name']}, covers exactly the {len(files)} files"
+    return f"leaf {entry.index}: signed by {signature['signer_name']}, covers exactly the {_files(len(files))}"
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"
 
 
 def _statements(context: Context) -> str:
