@@ -35,7 +35,7 @@ def listing(
                     predicates.purpose_of(each.predicate_type),
                     _gist(each),
                     each.signer_name + (", revoked" if each.revoked_at else ""),
-                    f"{each.added_at:%Y-%m-%d %H:%M}",
+                    f"{each.added_at:%Y-%m-%d}",
                 )
                 for each in found
             ],

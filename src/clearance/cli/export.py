@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearance.cli import passport
 from clearance.cli.core import DENIED, Json, connect, say, show
-from clearance.client.tree import appear
-from clearance.evidence.passport_check import PassportReport, verify
+
+if TYPE_CHECKING:
+    from clearance.evidence.passport_check import PassportReport
 
 
 def export(
@@ -21,6 +21,10 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a version's files, signature, signer's key and passport into a new folder; all of it or nothing."""
+    from clearance.cli import passport
+    from clearance.client.tree import appear
+    from clearance.evidence.passport_check import verify
+
     client = connect(ctx)
     signature = client.evidence.signature(model, number)
     with appear(folder) as making:
