@@ -74,7 +74,7 @@ def listing(ctx: typer.Context, json: Json = False) -> None:
                 )
                 for m in found
             ],
-            empty="Nothing is watched yet. `clearance monitor configure MODEL --baseline DIGEST` begins.",
+            empty="Nothing is watched yet. `clearance monitor configure MODEL --baseline FILE` begins.",
         ),
     )
 

@@ -87,7 +87,7 @@ def get_monitor(tx: Transaction, model: str, environment: str) -> Monitor:
         raise NotFound(
             f"nothing watches {model} in {environment[:80]}",
             code="monitor_not_found",
-            hint=f"`clearance monitor configure {model} --baseline DIGEST` sets it up",
+            hint=f"`clearance monitor configure {model} --baseline FILE` sets it up",
         )
     return found
 
