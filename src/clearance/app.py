@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from clearance.access.sessions import Sessions
 from clearance.audit import log
@@ -31,14 +32,36 @@ if TYPE_CHECKING:
     from clearance.telemetry.lake import Lake
 
 
+T = TypeVar("T")
+
+
+class part(Generic[T]):  # noqa: N801  # used as a decorator, like functools.cached_property
+    """A part that is made when it is first asked for, and once: `functools.cached_property` takes no lock any more."""
+
+    def __init__(self, make: Callable[[Clearance], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Clearance, _owner: type | None = None) -> T:
+        with instance.making:
+            made: dict[str, T] = instance.__dict__
+            if self._name not in made:
+                made[self._name] = self._make(instance)  # from now on found there, without coming here
+            return made[self._name]
+
+
 class Clearance:
     """The parts of one installation. Heavy ones are made when first asked for, so that a small command stays quick."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.making = threading.RLock()
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
 
-    @cached_property
+    @part
     def database(self) -> Database:
         """The database, brought to this program's schema."""
         self._make_home()
@@ -48,7 +71,7 @@ class Clearance:
         migrate.upgrade(database)
         return database
 
-    @cached_property
+    @part
     def log_key(self) -> Ed25519PrivateKey:
         """The private key that signs the log's checkpoints; made on first use."""
         return keyfile.load_or_create_ed25519(self.settings.keys / "log.pem")
@@ -58,52 +81,52 @@ class Clearance:
         """What an outsider pins to check the log."""
         return Verifier(self.settings.log_origin, self.log_key.public_key())
 
-    @cached_property
+    @part
     def sessions(self) -> Sessions:
         """Knows whose token is whose."""
         return Sessions(self.database)
 
-    @cached_property
+    @part
     def blobs(self) -> BlobStore:
         """Artifact files and datasets, named by digest."""
         return BlobStore(self.settings.artifacts)
 
-    @cached_property
+    @part
     def lake(self) -> Lake:
         """The tables of telemetry."""
         from clearance.telemetry.lake import Lake
 
         return Lake(self.settings.lake)
 
-    @cached_property
+    @part
     def ingest(self) -> Ingest:
         """The one way into the lake; its writer starts with the first batch."""
         from clearance.telemetry.ingest import Ingest
 
         return Ingest(self.lake, self.clock, self.settings.ingest_linger_ms)
 
-    @cached_property
+    @part
     def keyring(self) -> Keyring:
         """The key that signs artifacts and statements; made on first use."""
         from clearance.evidence.keyring import Keyring
 
         return Keyring(self.settings.keys)
 
-    @cached_property
+    @part
     def policy_engine(self) -> Engine:
         """Decides by packs of rules, each compiled once."""
         from clearance.policy.engine import Engine
 
         return Engine()
 
-    @cached_property
+    @part
     def gate(self) -> PolicyGate:
         """Decides who may serve."""
         from clearance.delivery.gate import PolicyGate
 
         return PolicyGate(self.policy_engine, self.keyring)
 
-    @cached_property
+    @part
     def rollout_driver(self) -> Driver:
         """Reconciles rollouts with what the lake says of them."""
         from clearance.delivery.driver import Driver
@@ -111,7 +134,7 @@ class Clearance:
 
         return Driver(self.database, self.lake, self.gate, response.raise_alert)
 
-    @cached_property
+    @part
     def jobs(self) -> Jobs:
         """What a server does beside requests; the loops begin with `start`."""
         from clearance.storage.jobs import Jobs
@@ -123,7 +146,7 @@ class Clearance:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs
 
-    @cached_property
+    @part
     def monitor_driver(self) -> MonitorDriver:
         """Evaluates the monitors for which something came."""
         from clearance.monitoring.driver import Driver
@@ -140,7 +163,7 @@ class Clearance:
 
         response.deliver_due(self.database, notifiers.sender(self.settings.webhook_url))
 
-    @cached_property
+    @part
     def gateway(self) -> Gateway:
         """Serves admitted versions; begins with its first request."""
         from clearance.gateway.loading import Loader

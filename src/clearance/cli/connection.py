@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import getpass
+from typing import TYPE_CHECKING
 
 from clearance.access.model import Principal, Role
 from clearance.client.client import Client
 from clearance.settings import Settings
+
+if TYPE_CHECKING:
+    from clearance.app import Clearance
 
 
 def open_client(settings: Settings) -> Client:
@@ -15,11 +19,17 @@ def open_client(settings: Settings) -> Client:
         return Client(settings.url, settings.token)
     from clearance.client.transport import InProcessTransport
 
+    opened: list[Clearance] = []
+
     def load() -> object:
         from clearance import server
         from clearance.app import Clearance
 
-        return server.local(Clearance(settings))
+        opened.append(Clearance(settings))
+        return server.local(opened[0])
+
+    def end() -> None:
+        opened[0].close()
 
     local = Principal(name=f"local:{getpass.getuser()}", roles=(Role.ADMIN,))
-    return Client("http://local", transport=InProcessTransport(load, {"clearance.principal": local}))
+    return Client("http://local", transport=InProcessTransport(load, {"clearance.principal": local}, end))

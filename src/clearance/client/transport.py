@@ -15,10 +15,14 @@ class InProcessTransport(httpx.BaseTransport):
     Args:
         load: returns the application; called with the first request, so that making a client costs nothing.
         extensions: put into every request's ASGI scope (there the principal of local mode travels).
+        end: called when the client is closed, if there was a request: gives back what the application opened.
     """
 
-    def __init__(self, load: Callable[[], Any], extensions: MutableMapping[str, Any]) -> None:
+    def __init__(
+        self, load: Callable[[], Any], extensions: MutableMapping[str, Any], end: Callable[[], None] | None = None
+    ) -> None:
         self._load = load
+        self._end = end
         self._app: Any = None
         self._extensions = extensions
         self._loop = asyncio.new_event_loop()
@@ -32,6 +36,8 @@ class InProcessTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._loop.close()
+        if self._end is not None and self._app is not None:
+            self._end()
 
 
 class _Exchange(httpx.SyncByteStream):
