@@ -59,8 +59,10 @@ def assign(table: Table, given: Attribute) -> NDArray[np.object_]:
 
 def intersect(parts: Sequence[NDArray[np.object_]]) -> NDArray[np.object_]:
     """Return the names of the groups of an intersection: `Female & Black`."""
+    joined: dict[tuple[str, ...], str] = {}  # few names for many rows: each is put together once
     made = np.empty(len(parts[0]), dtype=np.object_)
-    made[:] = [" & ".join(row) for row in zip(*parts, strict=True)]
+    rows = zip(*(part.tolist() for part in parts), strict=True)
+    made[:] = [joined.get(row) or joined.setdefault(row, " & ".join(row)) for row in rows]
     return made
 
 

@@ -83,10 +83,12 @@ def count(
     groups: Sequence[str] | NDArray[np.object_], labels: NDArray[np.bool_], predicted: NDArray[np.bool_]
 ) -> Counts:
     """Count N rows by group, label and prediction."""
-    names, where = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
-    at = where.astype(np.int64) * 4 + labels.astype(np.int64) * 2 + predicted.astype(np.int64)
-    cells = np.bincount(at, minlength=4 * len(names)).astype(np.int64)
-    return Counts(tuple(names.tolist()), cells.reshape(len(names), 2, 2))
+    codes: dict[str, int] = {}  # in the order of their first row; a dictionary finds them faster than sorting texts does
+    where = np.fromiter((codes.setdefault(name, len(codes)) for name in groups), dtype=np.int64, count=len(groups))
+    at = where * 4 + labels.astype(np.int64) * 2 + predicted.astype(np.int64)
+    cells = np.bincount(at, minlength=4 * len(codes)).astype(np.int64).reshape(len(codes), 2, 2)
+    names = sorted(codes)
+    return Counts(tuple(map(str, names)), cells[[codes[name] for name in names]])
 
 
 def merge(one: Counts, other: Counts) -> Counts:
