@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,15 @@ def test_a_second_run_on_the_same_folder_is_refused_and_harms_nothing(told: dict
     assert clearance("--home", str(home), "audit", "verify").returncode == 0
 
 
+@pytest.fixture
+def _ctrl_c_works() -> Iterator[None]:
+    """A shell starts what runs in its background with Ctrl-C ignored, and children inherit that: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_works")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_ending_the_demo_ends_its_server(ending: signal.Signals, tmp_path: Path) -> None:
     port = free_port()

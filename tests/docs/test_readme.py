@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,12 @@ def commands() -> list[str]:
 def planned(command: str) -> str:
     """Return what make would run, as if the environment were new."""
     program, *words = command.split()
-    done = subprocess.run([program, "-n", "-B", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    outside = {
+        name: text for name, text in os.environ.items() if not name.startswith("MAKE")
+    }  # of the make we run under
+    done = subprocess.run(
+        [program, "-n", "-B", *words], cwd=ROOT, capture_output=True, text=True, check=True, env=outside
+    )
     return done.stdout
 
 
