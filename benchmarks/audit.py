@@ -46,7 +46,7 @@ def append(bench: Bench) -> Iterator[Row]:
         peer="the same transaction with a log that does nothing",
         theirs=theirs,
         aim=1 / (1 - SHARE),
-        note=f"the log reads the hashes it needs one by one; leaf, subtrees and checkpoint are {share:.0%} of the transaction; "
+        note=f"the log reads its frontier in one query; leaf, subtrees and checkpoint are {share:.0%} of the transaction; "
         f"the aim is below {SHARE:.0%}",
     )
     bare.close()

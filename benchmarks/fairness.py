@@ -51,7 +51,7 @@ def fairness(bench: Bench) -> Iterator[Row]:
         theirs=theirs,
         aim=5.0,
         note="every figure is a function of those counts; the aim is to stay within five times of the floor; "
-        "names of groups are made and sorted row by row",
+        "names of groups are made row by row",
     )
     race = table.column("race")
     codes = np.unique(race.astype(np.str_), return_inverse=True)[1]

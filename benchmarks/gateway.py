@@ -84,7 +84,7 @@ def gateway(bench: Bench) -> Iterator[Row]:
                 theirs=theirs,
                 aim=2.0,
                 note=f"{1_000 * (mine.median - theirs.median):.2f} ms a request to find the route, look the "
-                f"token up, check the contract value by value "
+                f"token up, check the contract column by column "
                 f"and record an event a row",
             )
             yield Row(

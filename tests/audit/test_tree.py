@@ -55,7 +55,8 @@ def test_appending_in_any_batches_gives_the_root_of_the_definition(leaves: list[
     for start in range(0, len(leaves), batch):
         nodes.update(tree.new_nodes(read, start, [tree.leaf_hash(leaf) for leaf in leaves[start : start + batch]]))
     rolling = tree.RollingRoot()
-    rolling.extend(leaves)
+    for leaf in leaves:
+        rolling.add(leaf)
     assert tree.root(read, len(leaves)) == naive_root(leaves) == rolling.root()
 
 

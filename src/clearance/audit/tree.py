@@ -7,7 +7,7 @@ everything else is derived. Hashing: RFC 6962, section 2.1; verification: RFC 91
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 ReadNode = Callable[[int, int], bytes]
 """Returns the 32-byte hash of the complete subtree at (level, index)."""
@@ -165,10 +165,6 @@ class RollingRoot:
             count *= 2
         self._peaks.append((count, current))
         self.size += 1
-
-    def extend(self, leaves: Iterable[bytes]) -> None:
-        for leaf in leaves:
-            self.add(leaf)
 
     def root(self) -> bytes:
         """Return the root hash of the leaves so far."""
