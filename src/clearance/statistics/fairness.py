@@ -83,7 +83,8 @@ def count(
     groups: Sequence[str] | NDArray[np.object_], labels: NDArray[np.bool_], predicted: NDArray[np.bool_]
 ) -> Counts:
     """Count N rows by group, label and prediction."""
-    codes: dict[str, int] = {}  # in the order of their first row; a dictionary finds them faster than sorting texts does
+    # Codes in the order of their first row; a dictionary finds them faster than sorting texts does.
+    codes: dict[str, int] = {}
     where = np.fromiter((codes.setdefault(name, len(codes)) for name in groups), dtype=np.int64, count=len(groups))
     at = where * 4 + labels.astype(np.int64) * 2 + predicted.astype(np.int64)
     cells = np.bincount(at, minlength=4 * len(codes)).astype(np.int64).reshape(len(codes), 2, 2)
