@@ -10,7 +10,7 @@ from clearance.errors import Conflict
 from clearance.storage.database import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0008"
 """The newest revision; a test compares it with the scripts."""
 
 

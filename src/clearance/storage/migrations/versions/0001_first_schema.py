@@ -1,7 +1,4 @@
-"""First schema.
-
-While version 0.1.0 is unreleased this revision follows the tables; from its release on it is frozen.
-"""
+"""First schema, that of version 0.1.0: frozen."""
 
 import sqlalchemy as sa
 from alembic import op

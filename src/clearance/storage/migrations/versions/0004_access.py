@@ -1,0 +1,10 @@
+"""Access: people from identity providers, teams, service tokens."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the tables to this revision."""
