@@ -21,6 +21,7 @@ from clearance.storage.database import Database
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from clearance.delivery.aliases import Guards
     from clearance.delivery.driver import Driver
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
@@ -62,14 +63,18 @@ class Clearance:
         self.clock: Clock = clock or SystemClock()
 
     @part
-    def database(self) -> Database:
-        """The database, brought to this program's schema."""
+    def database_as_found(self) -> Database:
+        """The database, whatever its schema."""
         self._make_home()
-        database = Database(
+        return Database(
             self.settings.database_url, self.clock, log.sealer(self.settings.log_origin, lambda: self.log_key)
         )
-        migrate.upgrade(database)
-        return database
+
+    @part
+    def database(self) -> Database:
+        """The database, brought to this program's schema."""
+        migrate.upgrade(self.database_as_found)
+        return self.database_as_found
 
     @part
     def log_key(self) -> Ed25519PrivateKey:
@@ -125,6 +130,13 @@ class Clearance:
         from clearance.delivery.gate import PolicyGate
 
         return PolicyGate(self.policy_engine, self.keyring)
+
+    @part
+    def guards(self) -> Guards:
+        """Which aliases are the pointer of an environment."""
+        from clearance.delivery.aliases import parse_guards
+
+        return parse_guards(self.settings.guarded_aliases)
 
     @part
     def rollout_driver(self) -> Driver:
@@ -197,8 +209,8 @@ class Clearance:
         """Give back what was opened: what was recorded is flushed; one part that fails does not keep the others open."""
         made = self.__dict__
         with ExitStack() as closing:  # the last one entered is closed first
-            if "database" in made:
-                closing.callback(self.database.close)
+            if "database_as_found" in made:
+                closing.callback(self.database_as_found.close)
             if "ingest" in made:
                 closing.callback(self.ingest.close)
             if "gateway" in made:

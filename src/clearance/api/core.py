@@ -32,6 +32,10 @@ STATUS: dict[str, HTTPStatus] = {
 }
 """HTTP status of each kind of error; nowhere else is one chosen."""
 
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": 'Bearer realm="clearance"'},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "1"},
+}
 COOKIE = "clearance_session"
 ErrorPage = Callable[[Request, ClearanceError], Response | None]
 
@@ -106,8 +110,7 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
     }
     if instance.startswith("/v2"):
         body["error"] = error.message  # what clients of the Open Inference Protocol look for
-    headers = {"www-authenticate": 'Bearer realm="clearance"'} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=_HEADERS.get(status))
 
 
 def _as_page(request: Request, error: HTTPException) -> ClearanceError:

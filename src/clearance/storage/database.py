@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from clearance.clock import Clock, new_id
-from clearance.errors import InvalidInput, Unavailable
-from clearance.storage import idempotency
+from clearance.errors import InvalidInput
+from clearance.storage import idempotency, refusals
 from clearance.storage.types import Json, UtcDateTime, metadata
 
 __all__ = ["Database", "Json", "Transaction", "UnauditedChange", "UtcDateTime", "metadata"]
@@ -120,21 +120,56 @@ class Database:
         """Return a connection outside of any transaction of ours.
 
         Raises:
-            Unavailable: the database can't be opened.
+            Unavailable: the database can't be opened, or all connections are in use.
         """
         try:
             return self.engine.connect()
         except sa.exc.OperationalError as error:
-            raise Unavailable(
-                f"the database at {self.engine.url.render_as_string(hide_password=True)} can't be opened: {error.orig}",
-                code="database_unavailable",
-                hint="check CLEARANCE_DATABASE_URL, CLEARANCE_HOME and that the folder is writable",
-            ) from error
+            raise refusals.cannot_open(self.engine.url, error) from error
+        except sa.exc.TimeoutError as error:
+            raise refusals.in_words(error) or error from error
 
     @contextmanager
     def _connect(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
-        with self.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+        """Yield a connection in a transaction; an error that is the database's leaves it in our words.
+
+        Raises:
+            Unavailable: the database is away, or too busy; sent again, it may be there.
+            Conflict: somebody else changed the same thing at the same moment.
+        """
+        try:
+            with self.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            told = refusals.in_words(error)
+            if told is None:
+                raise
+            raise told from error
+
+
+_POSTGRESQL = {
+    "connect_timeout": "5",
+    "application_name": "clearance",
+    # Whoever waits longer for a lock is told so. A host that vanished in the middle of a transaction must not hold its
+    # locks for the two hours after which TCP notices by itself (postgresql.org/docs/current/runtime-config-client.html).
+    "options": " ".join(
+        f"-c {name}={setting}"
+        for name, setting in {
+            "lock_timeout": "30s",
+            "idle_in_transaction_session_timeout": "300s",
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+        }.items()
+    ),
+}
+"""Parameters of each connection to PostgreSQL; one that the database's address names itself is taken from there."""
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    """Return an engine with at most 15 connections: four processes, with those of the jobs, stay under PostgreSQL's 100."""
+    arguments = {name: text for name, text in _POSTGRESQL.items() if name not in url.query}
+    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=10)
 
 
 def _engine(url: str) -> sa.Engine:
@@ -147,7 +182,7 @@ def _engine(url: str) -> sa.Engine:
             hint="such as postgresql+psycopg://user:password@host/name; unset it to use SQLite in the data folder",
         ) from error
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return _postgresql(parsed)
     engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")

@@ -1,0 +1,76 @@
+"""What a database refuses, in words: which of its errors pass by themselves, and what to do about each."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import sqlalchemy as sa
+
+from clearance.errors import ClearanceError, Conflict, Unavailable
+
+_TAKEN = frozenset({"23505", "23503"})  # unique_violation, foreign_key_violation
+_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})  # serialization, deadlock, lock_timeout, statement_timeout
+_AWAY = ("08", "53", "57P", "58")  # connection, resources, being shut down, the system below
+"""SQLSTATE codes and their beginnings: postgresql.org/docs/current/errcodes-appendix.html."""
+
+_SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_SQLITE_AWAY = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+
+
+def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
+    """Return what to tell the caller of an error that is the database's and not a mistake of ours, else None."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return _busy("all connections of this server to the database are in use")
+    if not isinstance(error, sa.exc.DBAPIError):
+        return None
+    if error.connection_invalidated:
+        return _away(error)
+    if isinstance(error.orig, sqlite3.Error):
+        return _of_sqlite(error, getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    return _of_postgresql(error, getattr(error.orig, "sqlstate", None))
+
+
+def cannot_open(url: sa.URL, error: sa.exc.DBAPIError) -> Unavailable:
+    """Return that there is no way to the database at all."""
+    return Unavailable(
+        f"the database at {url.render_as_string(hide_password=True)} can't be opened: {error.orig}",
+        code="database_unavailable",
+        hint="check CLEARANCE_DATABASE_URL, CLEARANCE_HOME and that the folder is writable",
+    )
+
+
+def _of_sqlite(error: sa.exc.DBAPIError, code: int) -> ClearanceError | None:
+    if code in _SQLITE_BUSY:
+        return _busy("another process has been writing to the database for too long")
+    return _away(error) if code in _SQLITE_AWAY else None
+
+
+def _of_postgresql(error: sa.exc.DBAPIError, state: str | None) -> ClearanceError | None:
+    if state in _TAKEN:
+        return Conflict(
+            "somebody else changed the same thing at the same moment; of this request nothing was changed",
+            code="changed_meanwhile",
+            hint="look at what is there now, and send it again if it still makes sense",
+        )
+    if state in _BUSY:
+        return _busy("another request was changing the same things")
+    if state is None:  # it never reached PostgreSQL, or did not come back
+        return _away(error) if isinstance(error, sa.exc.OperationalError) else None
+    return _away(error) if state.startswith(_AWAY) else None
+
+
+def _busy(why: str) -> Unavailable:
+    return Unavailable(
+        f"the database is busy: {why}; nothing was changed",
+        code="database_busy",
+        hint="send it again in a second",
+    )
+
+
+def _away(error: sa.exc.DBAPIError) -> Unavailable:
+    first = str(error.orig).strip().split("\n")[0]
+    return Unavailable(
+        f"the database does not answer as it should: {first}",
+        code="database_unavailable",
+        hint="send it again in a second, with the same Idempotency-Key if it changes something, so that it happens once",
+    )
