@@ -37,6 +37,8 @@ class Settings:
     """Where alerts are POSTed as JSON, an http or https address; empty: they are written to the server's log only."""
     monitor_seconds: float
     """How often a server looks for monitors to evaluate, in seconds; 0: never by itself, only when it is asked to."""
+    guarded_aliases: str
+    """Aliases that are pointers: `alias=environment`, by commas; such an alias moves only by a promotion in its environment."""
     ingest_linger_ms: int
     """How long a telemetry batch waits for company before it is committed, in milliseconds."""
 
@@ -94,6 +96,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
         webhook_url=_address(found, "webhook_url"),
         monitor_seconds=_number(found, "monitor_seconds", 60),
+        guarded_aliases=found.get("guarded_aliases", "champion=production,production=production,staging=staging"),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
     )
 

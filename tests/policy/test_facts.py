@@ -14,7 +14,17 @@ from clearance.evidence import dsse, predicates
 from clearance.evidence.model import StoredStatement
 from clearance.policy import facts, store
 from clearance.policy.model import Facts
-from clearance.registry.model import Completeness, Lifecycle, Model, ModelKind, Provenance, Risk, Version, VersionStatus
+from clearance.registry.model import (
+    Completeness,
+    Lifecycle,
+    Model,
+    ModelKind,
+    Provenance,
+    Risk,
+    Source,
+    Version,
+    VersionStatus,
+)
 from clearance.statistics import fairness
 from clearance.statistics.verdicts import Verdict
 from clearance.values import canonical_json, plain, timestamp
@@ -22,6 +32,7 @@ from tests.policy.samples import AT, check, figure, good_facts, vote, waiver
 
 MODEL = Model(
     name="income",
+    title="income",
     owner="olga",
     on_call="",
     team="",
@@ -40,6 +51,7 @@ VERSION = Version(
     digest="sha256:1",
     size=1,
     files=(),
+    source=Source(),
     contract=None,
     provenance=Provenance(),
     created_at=AT,

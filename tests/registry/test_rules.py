@@ -139,6 +139,7 @@ def test_provenance_nested_without_end_is_refused() -> None:
 _S = VersionStatus
 STATUS = {(_S.REGISTERED, _S.QUARANTINED), (_S.REGISTERED, _S.RETIRED), (_S.QUARANTINED, _S.REGISTERED)}
 STATUS |= {(_S.QUARANTINED, _S.RETIRED)}
+STATUS |= {(present, _S.DELETED) for present in _S if present is not _S.DELETED}
 
 
 @pytest.mark.parametrize("present", VersionStatus)

@@ -78,7 +78,7 @@ def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
             hint="`clearance checks suites` lists those that are there",
         )
     document = suites.parse(new.document, new.name) if new.document else suites.builtin(new.suite)
-    version = registry.get_version(tx, model, number)
+    version = registry.get_pinned(tx, model, number)
     suite = _narrowed(document.suite, new.only)
     known = {role for each in document.suite.checks for role in _roles(each, document.suite)}
     if unknown := sorted(set(new.datasets) - known):

@@ -280,6 +280,31 @@ class Promotion:
 
 
 @request
+class AliasTarget:
+    """The version that an alias is to name."""
+
+    number: int
+
+
+@value
+class Alias:
+    """A name by which a version is asked for; a guarded one names what serves in its environment."""
+
+    name: str
+    model: str
+    number: int
+    environment: str | None
+
+
+@value
+class AliasMove:
+    """Where the alias points now, None while it points nowhere; and, of a guarded one, the promotion that was asked for."""
+
+    alias: Alias | None
+    promotion: Promotion | None
+
+
+@request
 class RollbackRequest:
     """Ask for the last good version, or for the one named."""
 

@@ -1,5 +1,6 @@
 """The use cases of delivery, by the one name that other rooms and the surfaces use."""
 
+from clearance.delivery.aliases import delete_alias, list_aliases, resolve_alias, set_alias
 from clearance.delivery.promotion import (
     environments,
     get_pointer,
@@ -22,18 +23,22 @@ from clearance.delivery.rollouts import (
 
 __all__ = [
     "abort_rollout",
+    "delete_alias",
     "environments",
     "get_pointer",
     "get_rollout",
     "history",
+    "list_aliases",
     "list_analyses",
     "list_pointers",
     "list_rollouts",
     "pause_rollout",
     "promote",
     "reconcile",
+    "resolve_alias",
     "resume_rollout",
     "rollback",
     "serving",
+    "set_alias",
     "start_rollout",
 ]

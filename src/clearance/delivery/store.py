@@ -26,6 +26,14 @@ pointers = sa.Table(
     sa.Column("decision_id", sa.String(64), nullable=False),
     sa.Column("rollout_id", sa.String(64)),
 )
+aliases = sa.Table(
+    "delivery_aliases",
+    metadata,
+    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("alias", sa.String(255), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+"""Names by which people and programs ask for a version; of a guarded one the number is that of its pointer instead."""
 moves = sa.Table(
     "delivery_moves",
     metadata,
@@ -133,6 +141,22 @@ def select_rollouts(
     if before is not None:
         query = query.where(rollouts.c.id < before)
     return tuple(_with_analysis(tx, _read(Rollout, row.document)) for row in tx.execute(query).all())
+
+
+def select_aliases(tx: Transaction, model: str) -> dict[str, int]:
+    query = sa.select(aliases.c.alias, aliases.c.number).where(aliases.c.model == model).order_by(aliases.c.alias)
+    return {row.alias: row.number for row in tx.execute(query)}
+
+
+def put_alias(tx: Transaction, model: str, alias: str, number: int) -> None:
+    """Write an alias, in place of the one of this name if there is one."""
+    own = (aliases.c.model == model) & (aliases.c.alias == alias)
+    if not tx.execute(sa.update(aliases).where(own).values(number=number)).rowcount:
+        tx.execute(sa.insert(aliases), {"model": model, "alias": alias, "number": number})
+
+
+def drop_alias(tx: Transaction, model: str, alias: str) -> None:
+    tx.execute(sa.delete(aliases).where(aliases.c.model == model, aliases.c.alias == alias))
 
 
 def add_analysis(tx: Transaction, rollout_id: str, analysis: Analysis) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import Conflict, VerificationFailed
+from clearance.errors import Conflict, Denied, VerificationFailed
 from clearance.evidence import oms, signing, statements, store, trust
 from clearance.evidence.keyring import Keyring
 from clearance.evidence.model import ArtifactSignature
@@ -25,9 +25,16 @@ def make_signature(tx: Transaction, keyring: Keyring, blobs: BlobStore, scratch:
 
     Raises:
         NotFound: no such version.
+        Denied: it has no files here, so there is nothing to sign (`no_files`).
         VerificationFailed: a stored file was changed.
     """
     version = registry.get_version(tx, model, number)
+    if not version.files:
+        raise Denied(
+            f"{version.name} has no files here: it is the {version.source.kind} {version.source.uri}",
+            code="no_files",
+            hint="sign what is known of it as statements instead: `clearance evidence add`",
+        )
     return signing.sign_files(keyring, blobs, scratch, version.files, model)
 
 

@@ -57,14 +57,14 @@ def sign_and_add(tx: Transaction, caller: Principal, keyring: Keyring, claim: St
     signer = trust.own_key(tx, keyring)
     envelope = dsse.sign(statement.encode(claim), dsse.PAYLOAD_TYPE, keyring.private_key)
     predicates.validate(claim.predicate_type, claim.predicate)
-    version = registry.get_version(tx, model, int(number))
+    version = registry.get_pinned(tx, model, int(number))
     _require_about(claim, version)
     return _keep(tx, caller, version, claim, envelope, signer.key_id)
 
 
 def attest_provenance(tx: Transaction, caller: Principal, keyring: Keyring, model: str, number: int) -> StoredStatement:
     """Sign what was registered about how a version was made, as SLSA provenance."""
-    version = registry.get_version(tx, model, number)
+    version = registry.get_pinned(tx, model, number)
     claim = statement.about(model, number, version.digest, predicates.PROVENANCE, slsa.provenance(version))
     return sign_and_add(tx, caller, keyring, claim)
 
@@ -78,7 +78,7 @@ def statements(
         NotFound: no such version.
         VerificationFailed: a stored statement was changed (code `statement_corrupt`).
     """
-    version = registry.get_version(tx, model, number)
+    version = registry.get_pinned(tx, model, number)
     known = store.all_keys(tx)
     rows = store.select_statements(tx, model, number, predicate_type)
     found = [_read(row, version, known[row.signer]) for row in rows]

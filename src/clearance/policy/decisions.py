@@ -37,10 +37,11 @@ def decide(
     Raises:
         NotFound: no such model or version.
         InvalidInput: the environment's name is none.
+        Denied: the version has no digest yet (`version_unpinned`).
         Conflict: no pack applies to the model's risk tier there (code `no_pack`): nothing is allowed by default.
     """
     lock(tx, model, number, environment)
-    version = registry.get_version(tx, model, number)
+    version = registry.get_pinned(tx, model, number)
     found = gather(tx, model, number, environment)
     pack = _pack_for(tx, found)
     pack_digest = store.keep_pack(tx, pack)
@@ -79,7 +80,7 @@ def preview(tx: Transaction, caller: Principal, engine: Engine, model: str, numb
 
     Its `approval_id` is that of the request that is open or settled already, if there is one. Errors as `decide`.
     """
-    version = registry.get_version(tx, model, number)
+    version = registry.get_pinned(tx, model, number)
     found = gather(tx, model, number, environment)
     pack = _pack_for(tx, found)
     digest = digest_of(pack)

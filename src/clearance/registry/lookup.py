@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearance.errors import InvalidInput, NotFound
+from clearance.errors import Denied, InvalidInput, NotFound
 from clearance.registry import rules, store
 from clearance.registry.model import Dataset, Model, Version
 from clearance.storage.blobs import check_digest
@@ -37,6 +37,23 @@ def get_version(tx: Transaction, model: str, number: int) -> Version:
             f"{model} has no version {number}",
             code="version_not_found",
             hint=f"its newest is {last}" if last else f"it has none yet: `clearance versions register {model} FOLDER`",
+        )
+    return found
+
+
+def get_pinned(tx: Transaction, model: str, number: int) -> Version:
+    """Return a version that has a digest, so that something can be said of it.
+
+    Raises:
+        NotFound: as `get_version`.
+        Denied: its bytes lie elsewhere and nobody has pinned them (`version_unpinned`).
+    """
+    found = get_version(tx, model, number)
+    if not found.digest:
+        raise Denied(
+            f"{found.name} has no digest: its bytes are said to be at {found.source.uri}, and nobody has pinned them",
+            code="version_unpinned",
+            hint=f"fetch them, then `clearance versions pin {model} {number} FOLDER`",
         )
     return found
 

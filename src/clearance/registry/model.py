@@ -39,11 +39,28 @@ class Lifecycle(StrEnum):
 
 
 class VersionStatus(StrEnum):
-    """Whether a version may be used: only a registered one may; quarantine can be lifted, retirement can't."""
+    """Whether a version may be used: only a registered one may; quarantine can be lifted, retirement can't.
+
+    A deleted one is a tombstone: retired, and left out where people choose; its digest, evidence and history stay.
+    """
 
     REGISTERED = "registered"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
+    DELETED = "deleted"
+
+
+class SourceKind(StrEnum):
+    """Where the bytes of a version are."""
+
+    FILES = "files"
+    """Here."""
+    REFERENCE = "reference"
+    """Elsewhere, and known here only from when they are pinned."""
+    ENDPOINT = "endpoint"
+    """Behind an address that somebody else runs: a black box."""
+    IMAGE = "image"
+    """In a container image, named by its digest."""
 
 
 class DatasetRole(StrEnum):
@@ -69,12 +86,15 @@ class NewModel:
     risk: Risk = Risk.STANDARD
     lifecycle: Lifecycle = Lifecycle.DEVELOPMENT
     description: str = ""
+    title: str = ""
+    """What people and MLflow's clients call it; its name when empty."""
 
 
 @request
 class ModelChange:
     """What to change of a model; what is None stays. Retiring it needs a reason."""
 
+    title: str | None = None
     owner: str | None = None
     on_call: str | None = None
     team: str | None = None
@@ -89,9 +109,13 @@ class ModelChange:
 
 @value
 class Model:
-    """A model in the inventory."""
+    """A model in the inventory: its name is its identity for ever, its title what it is called now.
+
+    The title of a deleted model is None, so that another can have it.
+    """
 
     name: str
+    title: str | None
     owner: str
     on_call: str
     team: str
@@ -188,6 +212,20 @@ class Provenance:
     parents: tuple[str, ...] = ()
 
 
+@request
+class Pin:
+    """The files that a version which only referred to them turned out to be; their bytes are uploaded before."""
+
+    files: tuple[File, ...]
+
+
+@request
+class TagValue:
+    """What a tag says."""
+
+    value: str
+
+
 @value
 class Completeness:
     """How much of a version's story is known: the part of the facts that are there, what is missing, what is doubtful."""
@@ -199,23 +237,45 @@ class Completeness:
 
 
 @request
-class NewVersion:
-    """A version to register; the bytes of its files are uploaded before."""
+class Source:
+    """Where a version's bytes are or came from.
 
-    files: tuple[File, ...]
+    Attributes:
+        kind: what `uri` names.
+        uri: address of the endpoint, image with `@sha256:…`, or place of the bytes; may be empty for files.
+        revision: what the provider of an endpoint calls this version of it.
+    """
+
+    kind: SourceKind = SourceKind.FILES
+    uri: str = ""
+    revision: str = ""
+
+
+@request
+class NewVersion:
+    """A version to register: the bytes of its files are uploaded before, or `source` says where they are instead."""
+
+    files: tuple[File, ...] = ()
+    source: Source = field(default_factory=Source)
     contract: ModelContract | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
 
 @value
 class Version:
-    """A registered version: its bytes, contract and provenance never change; only its status does."""
+    """A registered version: its bytes, contract and provenance never change; only its status does.
+
+    Attributes:
+        digest: its identity: of its files, of its image, or of the words that name its endpoint; empty while it only refers to
+            bytes that nobody has pinned, and then nothing admits it.
+    """
 
     model: str
     number: int
     digest: str
     size: int
     files: tuple[File, ...]
+    source: Source
     contract: ModelContract | None
     provenance: Provenance
     created_at: datetime

@@ -30,7 +30,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
     if new.lifecycle == Lifecycle.RETIRED:
         raise Conflict("a model can't begin retired", code="bad_lifecycle")
     made = Model(
-        **{field.name: getattr(new, field.name) for field in fields(new)},
+        **{field.name: getattr(new, field.name) for field in fields(new)} | {"title": new.title or new.name},
         created_at=tx.now,
         created_by=caller.name,
     )
@@ -39,6 +39,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
     )
     if store.find_model(tx, new.name) is not None:
         raise taken
+    _check_title(tx, made)
     try:
         store.insert_model(tx, made)
     except sa.exc.IntegrityError as error:  # someone else created it since we looked
@@ -70,6 +71,10 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
         rules.check_lifecycle(present.lifecycle, changed["lifecycle"], change.reason)
         changed["lifecycle_reason"] = change.reason
     made = replace(present, **changed)
+    if "title" in changed:
+        if present.title is None:
+            raise Conflict(f"{name} was deleted", code="model_retired", hint="create a new model")
+        _check_title(tx, made)
     store.update_model(tx, made)
     retired = changed.get("lifecycle") == Lifecycle.RETIRED
     log.record(
@@ -81,9 +86,33 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
     )
     if retired:
         for version in store.list_versions(tx, name, before=None, limit=store.last_number(tx, name)):
-            if version.status != VersionStatus.RETIRED:
+            if VersionStatus.RETIRED in rules.STATUS_MOVES[version.status]:
                 set_status(tx, caller, version, VersionStatus.RETIRED, f"the model was retired: {change.reason}")
     return made
+
+
+def delete_model(tx: Transaction, caller: Principal, name: str, reason: str) -> Model:
+    """Retire a model and let its title go, so that another model can be called so; name, versions and history stay.
+
+    Raises:
+        NotFound: no such model.
+        InvalidInput: no reason.
+        Conflict: it is deleted already (`model_retired`).
+    """
+    rules.check_reason(reason)
+    present = update_model(tx, caller, name, ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason))
+    if present.title is None:
+        raise Conflict(f"{name} was deleted", code="model_retired")
+    made = replace(present, title=None)
+    store.update_model(tx, made)
+    facts = {"changed": {"title": None}, "title": present.title, "reason": reason}
+    log.record(tx, Event.MODEL_DELETED, actor=caller.name, subject=f"model/{name}", data=facts)
+    return made
+
+
+def find_by_title(tx: Transaction, title: str) -> Model | None:
+    """Return the model that is called so now, None without one."""
+    return store.find_title(tx, title)
 
 
 def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100) -> Page[Model]:
@@ -94,7 +123,20 @@ def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].name if len(found) > limit else None)
 
 
+def _check_title(tx: Transaction, model: Model) -> None:
+    tx.lock("registry titles")
+    other = store.find_title(tx, model.title or model.name)
+    if other is not None and other.name != model.name:
+        raise Conflict(
+            f"the model {other.name} has the title {model.title!r} already",
+            code="title_taken",
+            hint="choose another title, or rename that model first",
+        )
+
+
 def _check_texts(given: NewModel | ModelChange) -> None:
+    if given.title:
+        rules.check_title(given.title)
     if given.owner is not None:
         rules.check_text("the owner", given.owner, least=1, most=255)
     short = (("on-call", given.on_call), ("the team", given.team), ("the use case", given.use_case))

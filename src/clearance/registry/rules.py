@@ -8,15 +8,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clearance.errors import Conflict, InvalidInput
-from clearance.registry.model import File, Lifecycle, Provenance, VersionStatus
+from clearance.registry.model import File, Lifecycle, Provenance, Source, SourceKind, VersionStatus
 from clearance.storage.blobs import check_digest
 from clearance.values import canonical_json
 
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _VERSION_NAME = re.compile(r"([a-z0-9][a-z0-9._-]{0,99})/([1-9][0-9]{0,8})")
 LARGEST_NUMBER = 999_999_999
+_IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*@(sha256:[0-9a-f]{64})")
+_TITLE = re.compile(r"[^/:]*")
+_LONGEST_KEY = 250
+_LONGEST_TAG = 100_000
+_LONGEST_URI = 4096
 _LONGEST_PATH = 1024
 _LONGEST_PART = 255
+_SOURCE_HINTS = {
+    SourceKind.REFERENCE: "say where the bytes are, such as s3://bucket/model",
+    SourceKind.ENDPOINT: "an address such as https://scores.example.com/v1",
+    SourceKind.IMAGE: "name the image with its digest, such as registry.example.com/scores@sha256:…",
+}
+_SOURCE_ARTICLES = {
+    SourceKind.REFERENCE: "a reference",
+    SourceKind.ENDPOINT: "an endpoint",
+    SourceKind.IMAGE: "an image",
+}
 _MOST_FILES = 100_000
 
 LIFECYCLE_MOVES: Mapping[Lifecycle, frozenset[Lifecycle]] = {
@@ -26,10 +41,12 @@ LIFECYCLE_MOVES: Mapping[Lifecycle, frozenset[Lifecycle]] = {
     Lifecycle.RETIRED: frozenset(),
 }
 STATUS_MOVES: Mapping[VersionStatus, frozenset[VersionStatus]] = {
-    VersionStatus.REGISTERED: frozenset({VersionStatus.QUARANTINED, VersionStatus.RETIRED}),
-    VersionStatus.QUARANTINED: frozenset({VersionStatus.REGISTERED, VersionStatus.RETIRED}),
-    VersionStatus.RETIRED: frozenset(),
+    VersionStatus.REGISTERED: frozenset({VersionStatus.QUARANTINED, VersionStatus.RETIRED, VersionStatus.DELETED}),
+    VersionStatus.QUARANTINED: frozenset({VersionStatus.REGISTERED, VersionStatus.RETIRED, VersionStatus.DELETED}),
+    VersionStatus.RETIRED: frozenset({VersionStatus.DELETED}),
+    VersionStatus.DELETED: frozenset(),
 }
+_USABLE = frozenset({VersionStatus.REGISTERED, VersionStatus.QUARANTINED})
 
 
 def is_model_name(name: str) -> bool:
@@ -45,6 +62,53 @@ def check_model_name(name: str) -> None:
             code="bad_name",
             hint="lower-case letters, digits, . _ -, at most 100, a letter or digit first; for example car-loan",
         )
+
+
+def check_title(title: str) -> None:
+    """Refuse what is no title (`bad_text`): MLflow's clients take a slash or colon in one for the end of it."""
+    check_text("the title", title, least=1, most=255)
+    if not _TITLE.fullmatch(title):
+        raise InvalidInput("a title has no / and no :", code="bad_text", details={"field": "the title"})
+
+
+def check_tag(key: str, value: str = "") -> None:
+    """Refuse what is no tag (`bad_text`)."""
+    check_text("the key of the tag", key, least=1, most=_LONGEST_KEY)
+    check_text("the value of the tag", value, most=_LONGEST_TAG)
+
+
+def check_source(source: Source, files: tuple[File, ...]) -> None:
+    """Refuse a source that can't be meant.
+
+    Raises:
+        InvalidInput: `bad_source`: no address where one is needed, an endpoint that is no web address, an image without its
+            digest, or files beside a source that has none here.
+    """
+    check_text("the source", source.uri, most=_LONGEST_URI)
+    check_text("the revision", source.revision, most=255)
+    if source.kind is SourceKind.FILES:
+        return
+    good = {
+        SourceKind.REFERENCE: bool(source.uri.strip()),
+        SourceKind.ENDPOINT: re.fullmatch(r"(https?|grpcs?)://[^\s/]+.*", source.uri) is not None,
+        SourceKind.IMAGE: image_digest(source.uri) is not None,
+    }
+    if not good[source.kind]:
+        raise InvalidInput(
+            f"{source.uri[:200]!r} names no {source.kind}", code="bad_source", hint=_SOURCE_HINTS[source.kind]
+        )
+    if files:
+        raise InvalidInput(
+            f"a version that is {_SOURCE_ARTICLES[source.kind]} has no files here",
+            code="bad_source",
+            hint="leave the files out; those of a reference are pinned afterwards, `clearance versions pin`",
+        )
+
+
+def image_digest(uri: str) -> str | None:
+    """Return the digest that an image's address ends with, None if it has none."""
+    found = _IMAGE.fullmatch(uri)
+    return found[1] if found else None
 
 
 def check_text(what: str, text: str, *, most: int, least: int = 0) -> None:
@@ -85,7 +149,7 @@ def check_status(name: str, present: VersionStatus, wanted: VersionStatus, reaso
         raise Conflict(
             f"{name} is {present}; it can't become {wanted}",
             code="bad_status",
-            hint="retirement is final: register a new version" if present == VersionStatus.RETIRED else "",
+            hint="" if STATUS_MOVES[present] & _USABLE else "that is final: register a new version",
         )
     check_reason(reason)
 

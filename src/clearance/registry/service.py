@@ -1,13 +1,16 @@
 """The use cases of the registry, by the one name that other rooms and the surfaces use."""
 
 from clearance.registry.datasets import list_datasets, register_dataset
-from clearance.registry.lookup import get_dataset, get_model, get_version
-from clearance.registry.models import create_model, list_models, update_model
+from clearance.registry.lookup import get_dataset, get_model, get_pinned, get_version
+from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
+from clearance.registry.tags import delete_tag, set_tag, tags
 from clearance.registry.versions import (
     completeness,
     contract_of,
+    delete_version,
     lineage,
     list_versions,
+    pin_version,
     quarantine_version,
     register_version,
     release_version,
@@ -19,18 +22,26 @@ __all__ = [
     "completeness",
     "contract_of",
     "create_model",
+    "delete_model",
+    "delete_tag",
+    "delete_version",
+    "find_by_title",
     "get_dataset",
     "get_model",
+    "get_pinned",
     "get_version",
     "lineage",
     "list_datasets",
     "list_models",
     "list_versions",
+    "pin_version",
     "quarantine_version",
     "register_dataset",
     "register_version",
     "release_version",
     "retire_version",
+    "set_tag",
+    "tags",
     "update_model",
     "versions_with_digest",
 ]

@@ -16,6 +16,8 @@ from clearance.storage.database import Transaction, UtcDateTime, metadata
 from clearance.values import plain
 
 T = TypeVar("T")
+_DOCUMENTS = ("files", "source", "contract", "provenance")
+"""Columns of a version that are JSON texts."""
 
 models = sa.Table(
     "registry_models",
@@ -33,6 +35,7 @@ models = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("created_by", sa.String(255), nullable=False),
     sa.Column("description", sa.Text, nullable=False),
+    sa.Column("title", sa.String(255), unique=True, index=True),
 )
 versions = sa.Table(
     "registry_versions",
@@ -42,13 +45,13 @@ versions = sa.Table(
     sa.Column("digest", sa.String(71), nullable=False, index=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("files", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
     sa.Column("contract", sa.Text, nullable=False),
     sa.Column("provenance", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("created_by", sa.String(255), nullable=False),
     sa.Column("status", sa.String(32), nullable=False),
     sa.Column("status_reason", sa.Text, nullable=False),
-    sa.UniqueConstraint("model", "digest"),
 )
 parents = sa.Table(
     "registry_parents",
@@ -59,6 +62,15 @@ parents = sa.Table(
     sa.ForeignKeyConstraint(["model", "number"], ["registry_versions.model", "registry_versions.number"]),
 )
 """Which version names which as its parent: the way down a lineage."""
+tags = sa.Table(
+    "registry_tags",
+    metadata,
+    sa.Column("model", sa.ForeignKey("registry_models.name"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.String(250), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""Words on models (number 0) and on versions."""
 datasets = sa.Table(
     "registry_datasets",
     metadata,
@@ -90,6 +102,12 @@ def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | Non
     return None if row is None else _value(row, Model)
 
 
+def find_title(tx: Transaction, title: str) -> Model | None:
+    """Return the model that is called so now."""
+    row = tx.execute(sa.select(models).where(models.c.title == title)).first()
+    return None if row is None else _value(row, Model)
+
+
 def list_models(tx: Transaction, *, after: str | None, limit: int) -> list[Model]:
     query = sa.select(models).order_by(models.c.name).limit(limit)
     if after is not None:
@@ -98,10 +116,18 @@ def list_models(tx: Transaction, *, after: str | None, limit: int) -> list[Model
 
 
 def insert_version(tx: Transaction, version: Version) -> None:
-    tx.execute(sa.insert(versions), _row(version, as_text=("files", "contract", "provenance")))
+    tx.execute(sa.insert(versions), _row(version, as_text=_DOCUMENTS))
     own = {"model": version.model, "number": version.number}
     if named := [{"parent": parent, **own} for parent in sorted(set(version.provenance.parents))]:
         tx.execute(sa.insert(parents), named)
+
+
+def set_files(tx: Transaction, version: Version) -> None:
+    """Write the files of a version that had none, and what follows from them."""
+    found = _row(version, as_text=_DOCUMENTS)
+    changed = {name: found[name] for name in ("files", "size", "digest")}
+    own = (versions.c.model == version.model) & (versions.c.number == version.number)
+    tx.execute(sa.update(versions).where(own).values(changed))
 
 
 def set_status(tx: Transaction, version: Version) -> None:
@@ -167,6 +193,24 @@ def list_datasets(tx: Transaction, *, after: Dataset | None, limit: int) -> list
     return [_dataset(row) for row in tx.execute(query)]
 
 
+def put_tag(tx: Transaction, model: str, number: int, key: str, value: str) -> None:
+    """Write a tag, in place of the one with this key if there is one."""
+    own = (tags.c.model == model) & (tags.c.number == number) & (tags.c.key == key)
+    if not tx.execute(sa.update(tags).where(own).values(value=value)).rowcount:
+        tx.execute(sa.insert(tags), {"model": model, "number": number, "key": key, "value": value})
+
+
+def drop_tag(tx: Transaction, model: str, number: int, key: str) -> bool:
+    """Remove a tag; return whether there was one."""
+    own = (tags.c.model == model) & (tags.c.number == number) & (tags.c.key == key)
+    return tx.execute(sa.delete(tags).where(own)).rowcount > 0
+
+
+def select_tags(tx: Transaction, model: str, number: int) -> dict[str, str]:
+    own = (tags.c.model == model) & (tags.c.number == number)
+    return {row.key: row.value for row in tx.execute(sa.select(tags).where(own).order_by(tags.c.key))}
+
+
 def _row(item: Any, as_text: tuple[str, ...] = ()) -> dict[str, Any]:
     found = {field.name: getattr(item, field.name) for field in fields(item)}
     return found | {name: json.dumps(plain(found[name])) for name in as_text}
@@ -184,7 +228,7 @@ def _value(row: sa.Row[Any], kind: type[T], **parsed: Any) -> T:
 
 def _version(row: sa.Row[Any]) -> Version:
     found = row._mapping
-    return _value(row, Version, **{name: json.loads(found[name]) for name in ("files", "contract", "provenance")})
+    return _value(row, Version, **{name: json.loads(found[name]) for name in _DOCUMENTS})
 
 
 def _dataset(row: sa.Row[Any]) -> Dataset:

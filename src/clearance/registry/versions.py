@@ -13,7 +13,17 @@ from clearance.registry import model as values
 from clearance.registry import rules, store
 from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import bad_cursor, get_model, get_version
-from clearance.registry.model import Completeness, Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
+from clearance.registry.model import (
+    Completeness,
+    Lifecycle,
+    Lineage,
+    Manifest,
+    NewVersion,
+    Source,
+    SourceKind,
+    Version,
+    VersionStatus,
+)
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of
@@ -23,16 +33,21 @@ _STATUS_EVENTS = {
     VersionStatus.QUARANTINED: Event.VERSION_QUARANTINED,
     VersionStatus.REGISTERED: Event.VERSION_RELEASED,
     VersionStatus.RETIRED: Event.VERSION_RETIRED,
+    VersionStatus.DELETED: Event.VERSION_DELETED,
 }
 
 
-def register_version(tx: Transaction, caller: Principal, blobs: BlobStore, model: str, new: NewVersion) -> Version:
-    """Register the next version of a model; the bytes of its files are in the store already.
+def register_version(
+    tx: Transaction, caller: Principal, blobs: BlobStore, model: str, new: NewVersion, *, again: bool = False
+) -> Version:
+    """Register the next version of a model; the bytes of its files, if it has any here, are in the store already.
+
+    With `again`, bytes that are a version of the model already may become another one.
 
     Raises:
         NotFound: no such model.
-        InvalidInput: files, contract or provenance that can't be meant; a parent that does not exist; a size that is not that
-            of the stored bytes.
+        InvalidInput: files, source, contract or provenance that can't be meant; a parent that does not exist; a size that is
+            not that of the stored bytes.
         Conflict: bytes are missing (`blobs_missing`, all named in the details); the model has this digest already
             (`version_exists`); the model is retired.
     """
@@ -41,26 +56,30 @@ def register_version(tx: Transaction, caller: Principal, blobs: BlobStore, model
         raise Conflict(
             f"{model} was retired: {found.lifecycle_reason}", code="model_retired", hint="create a new model"
         )
-    rules.check_files(new.files)
+    rules.check_source(new.source, new.files)
+    if new.source.kind is SourceKind.FILES:
+        rules.check_files(new.files)
     rules.check_provenance(new.provenance)
     if new.contract is not None:
         check_contract(new.contract)
     _check_parents(tx, new.provenance)
     _check_stored(blobs, new.files)
     manifest = Manifest(files=tuple(sorted(new.files, key=lambda file: file.path)))
-    if same := store.versions_with(tx, manifest.digest, model):
+    digest = _identity(new.source, manifest)
+    if digest and not again and (same := store.versions_with(tx, digest, model)):
         raise Conflict(
             f"{same[0].name} is these bytes already",
             code="version_exists",
             hint=f"use {same[0].name}; a version never changes, and the same bytes are the same version",
-            details={"model": model, "number": same[0].number, "digest": manifest.digest},
+            details={"model": model, "number": same[0].number, "digest": digest},
         )
     made = Version(
         model=model,
         number=store.last_number(tx, model) + 1,
-        digest=manifest.digest,
+        digest=digest,
         size=manifest.size,
         files=manifest.files,
+        source=new.source,
         contract=new.contract,
         provenance=new.provenance,
         created_at=tx.now,
@@ -74,11 +93,42 @@ def register_version(tx: Transaction, caller: Principal, blobs: BlobStore, model
         "digest": made.digest,
         "size": made.size,
         "files": len(made.files),
+        "source": made.source,
         "contract": digest_of(made.contract),
         "provenance": digest_of(made.provenance),
         "dirty": code is not None and code.dirty,
     }
     log.record(tx, Event.VERSION_REGISTERED, actor=caller.name, subject=f"model/{made.name}", data=facts)
+    return made
+
+
+def pin_version(
+    tx: Transaction, caller: Principal, blobs: BlobStore, model: str, number: int, files: tuple[values.File, ...]
+) -> Version:
+    """Give a version that only referred to its bytes the files that they are, once; from then on it has a digest.
+
+    Raises:
+        NotFound: no such model or version.
+        InvalidInput: files that are none.
+        Conflict: it has a digest already (`version_pinned`), may not be used (`bad_status`), or bytes are missing.
+    """
+    get_model(tx, model, lock=True)
+    present = get_version(tx, model, number)
+    if present.digest:
+        raise Conflict(
+            f"{present.name} is {present.digest}; a version never changes",
+            code="version_pinned",
+            hint=f"register other bytes as a new version: `clearance versions register {model} FOLDER`",
+        )
+    if present.status is not VersionStatus.REGISTERED:
+        raise Conflict(f"{present.name} is {present.status}", code="bad_status", hint="register a new version")
+    rules.check_files(files)
+    _check_stored(blobs, files)
+    manifest = Manifest(files=tuple(sorted(files, key=lambda file: file.path)))
+    made = replace(present, files=manifest.files, size=manifest.size, digest=manifest.digest)
+    store.set_files(tx, made)
+    facts = {"digest": made.digest, "size": made.size, "files": len(made.files), "source": made.source}
+    log.record(tx, Event.VERSION_PINNED, actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
 
 
@@ -135,6 +185,11 @@ def retire_version(tx: Transaction, caller: Principal, model: str, number: int, 
     return _move(tx, caller, model, number, VersionStatus.RETIRED, reason)
 
 
+def delete_version(tx: Transaction, caller: Principal, model: str, number: int, reason: str) -> Version:
+    """Leave a tombstone: the version is as if retired, and left out where people choose. Errors as `retire_version`."""
+    return _move(tx, caller, model, number, VersionStatus.DELETED, reason)
+
+
 def set_status(tx: Transaction, caller: Principal, present: Version, wanted: VersionStatus, reason: str) -> Version:
     """Write a status that is allowed, with its leaf; `quarantine_version` and its sisters decide whether it is."""
     made = replace(present, status=wanted, status_reason=reason)
@@ -175,6 +230,14 @@ def _move(tx: Transaction, caller: Principal, model: str, number: int, wanted: V
     present = get_version(tx, model, number)
     rules.check_status(present.name, present.status, wanted, reason)
     return set_status(tx, caller, present, wanted, reason)
+
+
+def _identity(source: Source, manifest: Manifest) -> str:
+    if source.kind is SourceKind.FILES:
+        return manifest.digest
+    if source.kind is SourceKind.IMAGE:
+        return rules.image_digest(source.uri) or ""
+    return digest_of(source) if source.kind is SourceKind.ENDPOINT else ""
 
 
 def _check_parents(tx: Transaction, provenance: values.Provenance) -> None:
