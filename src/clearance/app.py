@@ -15,7 +15,7 @@ from clearance.clock import Clock, SystemClock
 from clearance.errors import Unavailable
 from clearance.settings import Settings
 from clearance.storage import keyfile, migrate
-from clearance.storage.blobs import BlobStore
+from clearance.storage.blobs import BlobStore, open_store
 from clearance.storage.database import Database
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Clearance:
     @part
     def blobs(self) -> BlobStore:
         """Artifact files and datasets, named by digest."""
-        return BlobStore(self.settings.artifacts)
+        return open_store(self.settings.artifacts, self.settings.artifacts_url)
 
     @part
     def lake(self) -> Lake:

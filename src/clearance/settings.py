@@ -27,8 +27,14 @@ class Settings:
     """Bearer token for that server."""
     log_origin: str
     """Name of the audit log in its checkpoints (C2SP origin line)."""
+    artifacts_url: str
+    """Object store for artifact files and datasets, such as `s3://bucket/prefix`; empty: the folder `artifacts` in the home."""
     max_upload_mb: int
     """Largest artifact file or dataset accepted, in MiB."""
+    max_unfinished_uploads: int
+    """How many uploads in pieces may be unfinished at the same time, of all callers together."""
+    upload_hours: float
+    """How long an unfinished upload is kept after its last piece, in hours."""
     max_request_kb: int
     """Largest body of any other request, in KiB."""
     routing_refresh_seconds: float
@@ -91,7 +97,10 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         url=found.get("url", "").rstrip("/"),
         token=found.get("token", ""),
         log_origin=found.get("log_origin", "clearance.local/log"),
+        artifacts_url=found.get("artifacts_url", ""),
         max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
+        max_unfinished_uploads=int(_number(found, "max_unfinished_uploads", 500)),
+        upload_hours=_number(found, "upload_hours", 24),
         max_request_kb=int(_number(found, "max_request_kb", 65_536)),
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
         webhook_url=_address(found, "webhook_url"),

@@ -14,7 +14,8 @@ from clearance.access.model import Permission, Principal
 from clearance.api.core import App, needs
 from clearance.errors import InvalidInput
 from clearance.registry.model import Blob, Digests
-from clearance.storage.blobs import CHUNK, BlobStore, check_digest, check_size
+from clearance.storage.blobs import BlobStore, check_digest, check_size
+from clearance.storage.shelf import CHUNK
 
 router = APIRouter(tags=["blobs"])
 Reader = Annotated[Principal, needs(Permission.READ)]

@@ -108,8 +108,8 @@ def read_baseline(blobs: BlobStore, dataset: Dataset, config: MonitorConfig) -> 
     from clearance.monitoring import baselines
 
     chosen = _features(dataset, config)
-    blobs.verify(dataset.digest)
-    return baselines.read(blobs.path(dataset.digest), dataset.digest, config, chosen)
+    with blobs.local_file(dataset.digest) as path:
+        return baselines.read(path, dataset.digest, config, chosen)
 
 
 def _features(dataset: Dataset, config: MonitorConfig, contract: ModelContract | None = None) -> tuple[str, ...]:

@@ -49,8 +49,8 @@ def inspect(blobs: BlobStore, digest: str, time_column: str | None = None) -> Co
     """
     import pyarrow as pa
 
-    size = blobs.verify(digest)
-    with _readable(digest), closing(_open(blobs.path(digest), time_column)) as file:
+    size = blobs.size(digest)
+    with blobs.local_file(digest) as path, _readable(digest), closing(_open(path, time_column)) as file:
         _check_columns(file.schema, time_column)
         rows = 0
         first: datetime | None = None

@@ -1,23 +1,24 @@
-"""Content-addressed bytes in a folder: a blob is seen whole and with the right digest, or not at all."""
+"""Content-addressed bytes: a blob is seen whole and with the right digest, or not at all, in a folder or in a bucket."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
-import threading
-import time
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
-from clearance.errors import ClearanceError, InvalidInput, NotFound, TooLarge, Unavailable, VerificationFailed
+from clearance.errors import Conflict, InvalidInput, NotFound, TooLarge, VerificationFailed
+from clearance.storage.folder_shelf import FolderShelf, as_unavailable
+from clearance.storage.shelf import Incoming, Shelf
 
-CHUNK = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ABANDONED_SECONDS = 24 * 3600
+_BLOBS, _PIECES = "blobs/", "uploads/"
 
 
 class Stored(Protocol):
@@ -31,27 +32,61 @@ class Stored(Protocol):
     def sha256(self) -> str: ...
 
 
-class BlobStore:
-    """Blobs under `folder`/blobs, named by digest; what is being written lies in `folder`/incoming until it is whole."""
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that is there: its digest, size in bytes, and when it was last put there."""
 
-    def __init__(self, folder: Path) -> None:
+    digest: str
+    size: int
+    put_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an upload that goes on later; `name` tells it apart in its upload."""
+
+    upload: str
+    name: str
+    put_at: datetime
+
+
+class BlobStore:
+    """Blobs on a shelf, named by digest.
+
+    Args:
+        folder: the shelf, unless another is given; then only for local copies of what is in use.
+        shelf: where blobs lie instead.
+    """
+
+    def __init__(self, folder: Path, shelf: Shelf | None = None) -> None:
         self._folder = folder
-        self._incoming = folder / "incoming"
-        self._ready = False
-        self._preparing = threading.Lock()
+        self._shelf: Shelf = shelf or FolderShelf(folder)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: a folder or an address."""
+        return self._shelf.place
 
     def path(self, digest: str) -> Path:
-        """Return where a blob lies, or would lie.
+        """Return where a blob lies in the folder, or would lie; `local_file` is for whoever wants to read it.
 
         Raises:
             InvalidInput: that is no digest.
+            Conflict: blobs are not in a folder.
         """
-        hexadecimal = check_digest(digest).removeprefix("sha256:")
-        return self._folder / "blobs" / hexadecimal[:2] / hexadecimal
+        found = self._shelf.path(_key(digest))
+        if found is None:
+            raise Conflict(f"blobs are in {self.place}, not in files", code="blobs_not_in_folder")
+        return found
 
     def has(self, digest: str) -> bool:
         """Return whether the blob is there; its bytes are not looked at."""
-        return self.path(digest).is_file()
+        return self._shelf.find(_key(digest)) is not None
+
+    def find(self, digest: str) -> StoredBlob | None:
+        """Return what is known of a blob without looking at its bytes, or None if it is not there."""
+        found = self._shelf.find(_key(digest))
+        return None if found is None else StoredBlob(digest, found.size, found.put_at)
 
     def size(self, digest: str) -> int:
         """Return a blob's size in bytes.
@@ -59,10 +94,17 @@ class BlobStore:
         Raises:
             NotFound: there is no such blob.
         """
-        try:
-            return self.path(digest).stat().st_size
-        except FileNotFoundError:
-            raise _missing(digest) from None
+        found = self._shelf.find(_key(digest))
+        if found is None:
+            raise _missing(digest)
+        return found.size
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Yield every blob, in no order; what comes or goes meanwhile may be in it or not."""
+        for item in self._shelf.items(_BLOBS):
+            digest = "sha256:" + item.key.rpartition("/")[2]
+            if _DIGEST.fullmatch(digest):
+                yield StoredBlob(digest, item.size, item.put_at)
 
     def put(
         self, stream: Iterable[bytes], expected: str | None = None, limit_bytes: int | None = None
@@ -72,7 +114,7 @@ class BlobStore:
         Raises:
             VerificationFailed: the bytes do not have the expected digest (`digest_mismatch`); nothing is kept.
             TooLarge: there are more than `limit_bytes`; nothing is kept.
-            Unavailable: the folder can't be written.
+            Unavailable: the store can't be written.
         """
         with self.writer(expected, limit_bytes) as writer:
             for chunk in stream:
@@ -81,17 +123,17 @@ class BlobStore:
 
     def writer(self, expected: str | None = None, limit_bytes: int | None = None) -> Writer:
         """Return a writer for bytes that come bit by bit; what is not committed is gone when its block ends."""
-        if expected is not None:
-            check_digest(expected)
-        self._prepare()
-        return Writer(self, self._incoming, expected, limit_bytes)
+        key = None if expected is None else _key(expected)
+        return Writer(self._shelf.write(key), expected, limit_bytes)
 
     def open(self, digest: str) -> Iterator[bytes]:
         """Return the bytes of a blob in chunks, verified while they are read.
 
+        The last chunk is yielded only once all of them are known to be right: who has read to the end has the right bytes.
+
         Raises:
             NotFound: there is no such blob.
-            VerificationFailed: after the last chunk, when the bytes are not what they claim to be (`blob_corrupt`).
+            VerificationFailed: in place of the last chunk, when the bytes are not what they claim to be (`blob_corrupt`).
         """
         self.size(digest)
         return self._read(digest)
@@ -104,6 +146,29 @@ class BlobStore:
             VerificationFailed: its bytes are not what they claim to be (`blob_corrupt`).
         """
         return sum(map(len, self.open(digest)))
+
+    @contextmanager
+    def local_file(self, digest: str) -> Iterator[Path]:
+        """Yield a file with the verified bytes of a blob, for whoever can't read a stream: only to be read, in the block only.
+
+        Raises:
+            NotFound, VerificationFailed: as `open` does.
+            Unavailable: there is no room for a copy.
+        """
+        if (stored := self._shelf.path(_key(digest))) is not None:
+            self.verify(digest)
+            yield stored
+            return
+        with as_unavailable(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            copy = tempfile.NamedTemporaryFile(dir=self._folder, prefix="copy-")  # noqa: SIM115  # closed below
+        with copy:
+            for chunk in self.open(digest):
+                with as_unavailable(self._folder):
+                    copy.write(chunk)
+            with as_unavailable(self._folder):
+                copy.flush()
+            yield Path(copy.name)
 
     def materialize(self, files: Iterable[Stored], folder: Path) -> None:
         """Write the files of a manifest as a tree into a new or empty folder, verifying each; copies, never links.
@@ -125,12 +190,58 @@ class BlobStore:
                 for chunk in self.open(file.sha256):
                     out.write(chunk)
 
+    def remove(self, digest: str) -> None:
+        """Remove a blob for good; the caller knows that nobody needs it. Nothing happens if it is not there."""
+        self._shelf.remove(_key(digest))
+
+    def piece(self, upload: str, limit_bytes: int) -> PieceWriter:
+        """Return a writer for a part of an upload that goes on later; who writes it remembers its name and place.
+
+        Args:
+            upload: identifier of the upload, made by this program.
+            limit_bytes: most bytes that may come.
+        """
+        name = secrets.token_hex(8)
+        key = f"{_PIECES}{upload}/{name}"
+        return PieceWriter(self._shelf.write(key), key, name, limit_bytes)
+
+    def join(self, upload: str, names: Sequence[str], expected: str) -> int:
+        """Make a blob of the pieces of an upload; return its size in bytes. The pieces stay.
+
+        Raises:
+            VerificationFailed: together they do not have the expected digest (`digest_mismatch`).
+            NotFound: a piece is gone (`upload_not_found`): the upload was given up.
+        """
+        with self.writer(expected) as writer:
+            for name in names:
+                try:
+                    for chunk in self._shelf.read(f"{_PIECES}{upload}/{name}"):
+                        writer.write(chunk)
+                except FileNotFoundError:
+                    raise NotFound(f"the upload {upload} was given up", code="upload_not_found") from None
+            return writer.commit()[1]
+
+    def pieces(self, upload: str | None = None) -> Iterator[Piece]:
+        """Yield the pieces that lie there, of one upload or of all."""
+        for item in self._shelf.items(_PIECES if upload is None else f"{_PIECES}{upload}/"):
+            of, _, name = item.key.removeprefix(_PIECES).partition("/")
+            yield Piece(of, name, item.put_at)
+
+    def remove_piece(self, upload: str, name: str) -> None:
+        """Remove a piece; nothing happens if it is not there."""
+        self._shelf.remove(f"{_PIECES}{upload}/{name}")
+
     def _read(self, digest: str) -> Iterator[bytes]:
         seen = hashlib.sha256()
-        with self.path(digest).open("rb") as file:
-            while chunk := file.read(CHUNK):
+        held = b""
+        try:
+            for chunk in self._shelf.read(_key(digest)):
                 seen.update(chunk)
-                yield chunk
+                if held:
+                    yield held
+                held = chunk
+        except FileNotFoundError:
+            raise _missing(digest) from None
         if "sha256:" + seen.hexdigest() != digest:
             raise VerificationFailed(
                 f"the stored bytes of {digest} were changed: they now have sha256:{seen.hexdigest()}",
@@ -138,59 +249,44 @@ class BlobStore:
                 hint="restore the file from a backup, or upload the right bytes again; find out who changed it",
                 details={"digest": digest, "found": "sha256:" + seen.hexdigest()},
             )
-
-    def _prepare(self) -> None:
-        """Once in a process: make the folders, and remove what uploads left that were killed more than a day ago."""
-        with self._preparing, _as_unavailable(self._incoming):
-            if self._ready:
-                return
-            for made in (self._incoming, self._folder / "blobs"):
-                made.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for parent in (self._folder, self._folder.parent):
-                _sync_folder(parent)
-            for left in os.scandir(self._incoming):
-                _remove_abandoned(left)
-            self._ready = True
+        if held:
+            yield held
 
 
 class Writer:
     """One blob being written; use it as a context manager and commit at the end."""
 
-    def __init__(self, store: BlobStore, incoming: Path, expected: str | None, limit_bytes: int | None) -> None:
-        self._store = store
+    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None) -> None:
+        self._incoming = incoming
         self._expected = expected
         self._limit = limit_bytes
         self._seen = hashlib.sha256()
         self.size = 0
-        self._path = incoming / secrets.token_hex(16)
-        with _as_unavailable(self._path):
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_reason: object) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        self._incoming.abort()
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
 
         Raises:
             TooLarge: they are more than the limit together.
+            Unavailable: the store can't be written.
         """
         self.size += len(chunk)
         check_size(self.size, self._limit)
         self._seen.update(chunk)
-        with _as_unavailable(self._path):
-            self._file.write(chunk)
+        self._incoming.write(chunk)
 
     def commit(self) -> tuple[str, int]:
         """Make the blob visible, durably, in one step; return its digest and size in bytes.
 
         Raises:
             VerificationFailed: the bytes do not have the expected digest (`digest_mismatch`).
+            Unavailable: the store can't be written.
         """
         digest = "sha256:" + self._seen.hexdigest()
         if self._expected not in {None, digest}:
@@ -200,15 +296,58 @@ class Writer:
                 hint="the file changed, or was damaged on its way: hash it again and send it again",
                 details={"expected": self._expected, "found": digest},
             )
-        target = self._store.path(digest)
-        with _as_unavailable(target):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            target.parent.mkdir(exist_ok=True, mode=0o700)
-            self._path.replace(target)
-            for folder in (target.parent, target.parent.parent):
-                _sync_folder(folder)
+        self._incoming.commit(_key(digest))
         return digest, self.size
+
+
+class PieceWriter:
+    """A piece of an upload being written; use it as a context manager and commit at the end."""
+
+    def __init__(self, incoming: Incoming, key: str, name: str, limit_bytes: int) -> None:
+        self._incoming = incoming
+        self._key = key
+        self._limit = limit_bytes
+        self.name = name
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._incoming.abort()
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            InvalidInput: they are more than the upload still lacks (`upload_too_long`).
+            Unavailable: the store can't be written.
+        """
+        self.size += len(chunk)
+        if self.size > self._limit:
+            raise InvalidInput(
+                f"the upload lacks {self._limit} bytes, and more were sent",
+                code="upload_too_long",
+                hint="the file grew since it was hashed, or bytes were sent twice: begin again",
+            )
+        self._incoming.write(chunk)
+
+    def commit(self) -> None:
+        """Keep the piece, durably."""
+        self._incoming.commit(self._key)
+
+
+def open_store(folder: Path, url: str) -> BlobStore:
+    """Return the store at an address such as `s3://bucket/prefix`, or in a folder if the address is empty.
+
+    Raises:
+        InvalidInput: the address can't be meant.
+    """
+    if not url:
+        return BlobStore(folder)
+    from clearance.storage.object_shelf import ObjectShelf
+
+    return BlobStore(folder, ObjectShelf(url, folder))
 
 
 def check_digest(digest: str) -> str:
@@ -239,37 +378,10 @@ def check_size(size: int, limit_bytes: int | None) -> None:
         )
 
 
+def _key(digest: str) -> str:
+    hexadecimal = check_digest(digest).removeprefix("sha256:")
+    return f"{_BLOBS}{hexadecimal[:2]}/{hexadecimal}"
+
+
 def _missing(digest: str) -> NotFound:
     return NotFound(f"there is no blob {digest}", code="blob_not_found", hint="upload it with PUT /api/v1/blobs/DIGEST")
-
-
-@contextmanager
-def _as_unavailable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> ClearanceError:
-    return Unavailable(
-        f"{path.parent} can't be written: {error.strerror}",
-        code="storage_unwritable",
-        hint="is the disk full, or the folder someone else's?",
-    )
-
-
-def _remove_abandoned(left: os.DirEntry[str]) -> None:
-    try:
-        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-            Path(left).unlink()
-    except FileNotFoundError:
-        return  # another process finished it, or was quicker
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
