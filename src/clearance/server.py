@@ -26,6 +26,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "quarantine",
         "release",
         "retire",
+        "delete",
+        "pin",
+        "tags",
         "datasets",
     ),
     "blobs": ("blobs", "missing-blobs"),
@@ -35,6 +38,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "approvals": ("approvals", "approve", "reject", "waivers"),
     "delivery": (
         "abort",
+        "aliases",
         "analyses",
         "environments",
         "moves",
@@ -54,6 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "access": ("tokens", "whoami"),
     "audit": ("audit",),
     "compliance": ("report",),
+    "history": ("history",),
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
 
@@ -115,6 +120,8 @@ def create(
 def room_of(path: str) -> str:
     """Return the room that a path of the API leads to; the registry for one that leads nowhere."""
     words = path.removeprefix(API).strip("/").split("/")[::2]
+    named = next((place for place, word in enumerate(words) if word in {"files", "tags"}), len(words))
+    words = words[: named + 1]  # what follows is a name, slashes and all
     decisive = reversed(words) if words[0] == "models" else words[:1]
     return next((_ROOM_OF[word] for word in decisive if word in _ROOM_OF), "registry")
 

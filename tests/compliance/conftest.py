@@ -1,4 +1,4 @@
-"""The installation that reports are written of."""
+"""The installation that reports are written of, and a small one whose pointers tests move."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.delivery.conftest import loan, sqlite_loan
 from tests.web.showcase import Showcase, build
+
+__all__ = ["loan", "showcase", "sqlite_loan"]
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "environments": ("clearance.cli.environments", "Show what serves where."),
     "rollouts": ("clearance.cli.rollouts", "Roll a candidate out by steps; follow and steer it."),
     "rollback": ("clearance.cli.rollback", "Go back to the last good version."),
+    "history": ("clearance.cli.history", "Say what served when, by whose approval and on what evidence."),
     "tokens": ("clearance.cli.access", "Issue and revoke tokens."),
     "telemetry": ("clearance.cli.telemetry", "Send events and labels; see and tidy the lake."),
     "monitor": ("clearance.cli.monitoring", "Watch models: windows, drift, quality, latency."),
