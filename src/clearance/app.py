@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from clearance.access.sessions import Sessions
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
+from clearance.audit.keys import LogKeys
 from clearance.clock import Clock, SystemClock
 from clearance.errors import Unavailable
 from clearance.settings import Settings
-from clearance.storage import keyfile, migrate
+from clearance.storage import migrate
 from clearance.storage.blobs import BlobStore, open_store
 from clearance.storage.database import Database
+from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from clearance.delivery.aliases import Guards
+    from clearance.access.oidc import Oidc
     from clearance.delivery.driver import Driver
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+SECRETS = ("oidc_client_secret", "webhook_url")
+"""Settings of the server that hold a secret, or where it stands."""
 
 
 class part(Generic[T]):  # noqa: N801  # used as a decorator, like functools.cached_property
@@ -66,9 +70,7 @@ class Clearance:
     def database_as_found(self) -> Database:
         """The database, whatever its schema."""
         self._make_home()
-        return Database(
-            self.settings.database_url, self.clock, log.sealer(self.settings.log_origin, lambda: self.log_key)
-        )
+        return Database(self.settings.database_url, self.clock, log.sealer(self.log_keys))
 
     @part
     def database(self) -> Database:
@@ -77,19 +79,48 @@ class Clearance:
         return self.database_as_found
 
     @part
-    def log_key(self) -> Ed25519PrivateKey:
-        """The private key that signs the log's checkpoints; made on first use."""
-        return keyfile.load_or_create_ed25519(self.settings.keys / "log.pem")
+    def log_keys(self) -> LogKeys:
+        """The private keys that sign the log's checkpoints; the first is made on first use."""
+        return LogKeys(self.settings.keys, self.settings.log_origin)
 
     @property
     def log_verifier(self) -> Verifier:
-        """What an outsider pins to check the log."""
-        return Verifier(self.settings.log_origin, self.log_key.public_key())
+        """What an outsider pins to check the log: the key that signs now."""
+        with self.database.read() as tx:
+            return log.verifier(tx, self.log_keys)
 
     @part
     def sessions(self) -> Sessions:
         """Knows whose token is whose."""
         return Sessions(self.database)
+
+    @part
+    def oidc(self) -> Oidc | None:
+        """The identity provider; None where none is set."""
+        from clearance.access.oidc import Oidc, Provider
+
+        settings = self.settings
+        if not settings.oidc_issuer:
+            return None
+        provider = Provider(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            cli_client_id=settings.oidc_cli_client_id,
+            secret=self.secret("oidc_client_secret").value,
+            scopes=settings.oidc_scopes,
+            name_claim=settings.oidc_name_claim,
+            groups_claim=settings.oidc_groups_claim,
+        )
+        return Oidc(provider, self.clock)
+
+    @part
+    def secrets(self) -> dict[str, Secret]:
+        """What the settings hold by reference, by the setting's name; read when needed."""
+        return {name: Secret(name, getattr(self.settings, name)) for name in SECRETS}
+
+    def secret(self, setting: str) -> Secret:
+        """Return the secret of a setting."""
+        return self.secrets[setting]
 
     @part
     def blobs(self) -> BlobStore:
@@ -154,6 +185,7 @@ class Clearance:
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
         jobs.every("notifications", 2, self._notify)
+        jobs.every("token uses", 10, self.sessions.write_uses)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs
@@ -173,7 +205,7 @@ class Clearance:
         from clearance.response import notifiers
         from clearance.response import service as response
 
-        response.deliver_due(self.database, notifiers.sender(self.settings.webhook_url))
+        response.deliver_due(self.database, notifiers.sender(self.secret("webhook_url").value))
 
     @part
     def gateway(self) -> Gateway:

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def write(parts: Clearance, count: int, batch: int = 3) -> None:
     while done < count:
         with parts.database.write() as tx:
             for _ in range(min(batch, count - done)):
-                log.record(tx, Event.MODEL_CREATED, actor="user:ada", subject=f"model/m{done}", data={"n": done})
+                log.record(tx, Event.TAG_SET, actor="user:ada", subject=f"model/m{done}", data={"key": done})
                 done += 1
 
 
@@ -39,25 +40,42 @@ def verify(parts: Clearance) -> Verification:
 def test_a_log_of_any_length_verifies_and_every_leaf_is_proven(parts: Clearance) -> None:
     assert verify(parts).ok
     write(parts, 11)
-    assert verify(parts) == replace(verify(parts), ok=True, leaves=11, checkpoints=4, problems=())
+    assert verify(parts) == replace(verify(parts), ok=True, leaves=11, checkpoints=1, problems=())
     with parts.database.read() as tx:
         for index in range(11):
             entry = proofs.check_inclusion(log.prove_inclusion(tx, index), parts.log_verifier)
-            assert (entry.subject, entry.data) == (f"model/m{index}", {"n": index})
-        proof = log.prove_consistency(tx, 3, 9)
+            assert (entry.subject, entry.data) == (f"model/m{index}", {"key": index})
         with pytest.raises(NotFound, match="no leaf 11"):
             log.prove_inclusion(tx, 11)
-        with pytest.raises(NotFound, match="at size 4"):
-            log.prove_consistency(tx, 4)
-    older, newer = proofs.check_consistency(proof, parts.log_verifier)
-    assert (older.size, newer.size) == (3, 9)
+        with pytest.raises(NotFound, match="kept at size 4"):
+            log.prove_consistency(tx, 3, 4)
+
+
+def test_a_log_is_shown_to_have_grown_from_any_checkpoint_that_somebody_kept(parts: Clearance) -> None:
+    kept: list[str] = []
+    for count in (3, 3, 250, 44):
+        write(parts, count, batch=count)
+        with parts.database.read() as tx:
+            kept.append(store.latest_checkpoint(tx) or "")
+    with parts.database.read() as tx:
+        for note, size in zip(kept, (3, 6, 256, 300), strict=True):
+            proof = log.prove_consistency(tx, size)
+            older, newer = proofs.check_consistency(proof, parts.log_verifier, note)
+            assert (older.size, newer.size) == (size, 300)
+        assert log.prove_consistency(tx, 256).older == kept[2], (
+            "where a tile became full, the log keeps the checkpoint itself"
+        )
+        unkept = log.prove_consistency(tx, 6)
+    with pytest.raises(InvalidInput, match="did not keep its checkpoint at size 6"):
+        proofs.check_consistency(unkept, parts.log_verifier)
+    with pytest.raises(VerificationFailed, match="not shown to begin with the one of 3"):
+        proofs.check_consistency(unkept, parts.log_verifier, kept[0])
 
 
 def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:
     write(parts, 9)
     with parts.database.read() as tx:
-        grown, proof = log.prove_consistency(tx, 3, 9), log.prove_inclusion(tx, 4)
-        other = log.prove_inclusion(tx, 5)
+        proof, other = log.prove_inclusion(tx, 4), log.prove_inclusion(tx, 5)
     for wrong in (
         replace(proof, index=5),
         replace(proof, index=99),
@@ -68,6 +86,9 @@ def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:
     ):
         with pytest.raises(VerificationFailed):
             proofs.check_inclusion(wrong, parts.log_verifier)
+    write(parts, 260)
+    with parts.database.read() as tx:
+        grown = log.prove_consistency(tx, 258)
     for changed in (
         replace(grown, path=grown.path[1:]),
         replace(grown, path=grown.path[::-1]),
@@ -85,7 +106,7 @@ def test_a_change_without_a_leaf_is_not_committed(parts: Clearance) -> None:
 def test_a_transaction_that_fails_leaves_neither_change_nor_leaf(parts: Clearance) -> None:
     def fail_halfway() -> None:
         with parts.database.write() as tx:
-            log.record(tx, Event.MODEL_CREATED, actor="user:ada", subject="model/m")
+            log.record(tx, Event.TAG_SET, actor="user:ada", subject="model/m", data={"key": "k"})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -101,7 +122,7 @@ def test_writers_at_once_make_one_tree(parts: Clearance) -> None:
     for thread in threads:
         thread.join()
     found = verify(parts)
-    assert (found.ok, found.leaves, found.checkpoints) == (True, 48, 24)
+    assert (found.ok, found.leaves, found.checkpoints) == (True, 48, 1)
 
 
 def flip(data: bytes, place: int) -> bytes:
@@ -111,7 +132,7 @@ def flip(data: bytes, place: int) -> bytes:
 def test_any_changed_byte_of_any_leaf_is_found(sqlite_parts: Clearance) -> None:
     write(sqlite_parts, 4)
     with sqlite_parts.database.read() as tx:
-        leaves = [(row.position, bytes(row.leaf)) for row in store.all_leaves(tx)]
+        leaves = [(position, leaf) for position, leaf, *_ in store.all_leaves(tx)]
     for position, leaf in leaves:
         for place in range(len(leaf)):
             with sqlite_parts.database.write() as tx:
@@ -123,41 +144,77 @@ def test_any_changed_byte_of_any_leaf_is_found(sqlite_parts: Clearance) -> None:
     assert verify(sqlite_parts).ok
 
 
+def edit(table: sa.Table, where: sa.ColumnElement[bool], **values: object) -> sa.Update:
+    return sa.update(table).where(where).values(**values)
+
+
+LEAF, TILE = store.leaves.c.position, store.full_tiles.c.position
 TAMPERINGS: dict[str, tuple[Callable[[], list[sa.Executable]], str]] = {
-    "the last leaf is cut off": (lambda: [sa.delete(store.leaves).where(store.leaves.c.position == 5)], "truncated"),
-    "a leaf in the middle is missing": (
-        lambda: [sa.delete(store.leaves).where(store.leaves.c.position == 2)],
-        "leaf 2 is missing",
+    "the last leaf is cut off": (lambda: [sa.delete(store.leaves).where(LEAF == 299)], "truncated"),
+    "a leaf in the middle is missing": (lambda: [sa.delete(store.leaves).where(LEAF == 2)], "leaf 2 is missing"),
+    "the last leaves are cut off and the head says so": (
+        lambda: [sa.delete(store.leaves).where(LEAF >= 290), edit(store.head, store.head.c.id == 1, size=290)],
+        "signed for size 300",
     ),
-    "the last leaves and checkpoints are cut off, then others written": (
-        lambda: [
-            sa.delete(store.leaves).where(store.leaves.c.position >= 3),
-            sa.update(store.checkpoints).where(store.checkpoints.c.size == 6).values(size=3),
-        ],
-        "signed for size 6",
+    "the log is cut back to a checkpoint that was kept, but not its tiles": (
+        lambda: [sa.delete(store.leaves).where(LEAF >= 200)],
+        "leaves that are not here",
     ),
     "an actor column says somebody else": (
-        lambda: [sa.update(store.leaves).where(store.leaves.c.position == 1).values(actor="user:eve")],
+        lambda: [edit(store.leaves, LEAF == 1, actor="user:eve")],
         "its actor column says user:eve",
     ),
+    "a time column says another time": (
+        lambda: [edit(store.leaves, LEAF == 1, at=datetime(2026, 1, 1, tzinfo=UTC))],
+        "its at column says 2026-01-01T00:00:00.000000Z",
+    ),
+    "a leaf and its hash are replaced by those of another": (
+        lambda: [
+            edit(
+                store.leaves,
+                LEAF == 270,
+                leaf=sa.select(store.leaves.c.leaf).where(LEAF == 3).scalar_subquery(),
+                hash=sa.select(store.leaves.c.hash).where(LEAF == 3).scalar_subquery(),
+            )
+        ],
+        "a leaf up to 299 was changed",
+    ),
+    "a tile of hashes is changed": (
+        lambda: [edit(store.full_tiles, TILE == 0, hashes=bytes(8192))],
+        "tile/0/000 is not the tile of the leaves from 0 on",
+    ),
+    "the tile of a tile is changed": (lambda: [edit(store.full_tiles, TILE == 0, root=bytes(32))], "tile/0/000 is not"),
+    "what the next leaf is appended to is changed": (
+        lambda: [edit(store.head, store.head.c.id == 1, peaks=bytes(32 * 4))],
+        "the next leaf would be appended to a log of 300 leaves that is not the one",
+    ),
     "the newest checkpoint is gone": (
-        lambda: [sa.delete(store.checkpoints).where(store.checkpoints.c.size == 6)],
+        lambda: [edit(store.head, store.head.c.id == 1, note="")],
         "no checkpoint was signed at that size",
     ),
-    "a checkpoint was edited": (
-        lambda: [sa.update(store.checkpoints).values(note=sa.func.replace(store.checkpoints.c.note, "\n3\n", "\n4\n"))],
+    "the newest checkpoint was edited": (
+        lambda: [edit(store.head, store.head.c.id == 1, note=sa.func.replace(store.head.c.note, "\n300\n", "\n301\n"))],
         "signature is wrong",
+    ),
+    "a kept checkpoint was edited": (
+        lambda: [
+            sa.update(store.checkpoints).values(note=sa.func.replace(store.checkpoints.c.note, "\n258\n", "\n257\n"))
+        ],
+        "signature is wrong",
+    ),
+    "a kept checkpoint is said to be of another size": (
+        lambda: [sa.update(store.checkpoints).values(size=257)],
+        "checkpoint at size 257 is signed for size 258",
     ),
 }
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_tampering_is_found_and_named(parts: Clearance, name: str) -> None:
-    write(parts, 6)
+    write(parts, 300)
     statements, message = TAMPERINGS[name]
+    assert verify(parts).ok
     with parts.database.write() as tx:
-        if "then others" in name:
-            tx.execute(sa.delete(store.checkpoints).where(store.checkpoints.c.size == 3))
         for statement in statements():
             tx.execute(statement)
     found = verify(parts)

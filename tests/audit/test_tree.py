@@ -31,13 +31,13 @@ def naive_root(leaves: list[bytes]) -> bytes:
 
 
 def grown(leaves: list[bytes]) -> tree.ReadNode:
-    nodes: dict[tuple[int, int], bytes] = {}
+    """Return how to read the complete subtrees over leaves."""
 
     def read(level: int, index: int) -> bytes:
-        return nodes[level, index]
+        count = 1 << level
+        assert (index + 1) * count <= len(leaves), "only complete subtrees are asked for"
+        return naive_root(leaves[index * count : (index + 1) * count])
 
-    for size, leaf in enumerate(leaves):
-        nodes.update(tree.new_nodes(read, size, [tree.leaf_hash(leaf)]))
     return read
 
 
@@ -45,19 +45,13 @@ def test_the_root_of_the_reference_leaves_is_the_published_one() -> None:
     assert tree.root(grown(LEAVES), 8).hex() == ROOT_OF_8
 
 
-@given(st.lists(st.binary(max_size=8), max_size=40), st.integers(1, 7))
-def test_appending_in_any_batches_gives_the_root_of_the_definition(leaves: list[bytes], batch: int) -> None:
-    nodes: dict[tuple[int, int], bytes] = {}
-
-    def read(level: int, index: int) -> bytes:
-        return nodes[level, index]
-
-    for start in range(0, len(leaves), batch):
-        nodes.update(tree.new_nodes(read, start, [tree.leaf_hash(leaf) for leaf in leaves[start : start + batch]]))
+@given(st.lists(st.binary(max_size=8), max_size=40))
+def test_growing_leaf_by_leaf_gives_the_root_of_the_definition(leaves: list[bytes]) -> None:
     rolling = tree.RollingRoot()
-    for leaf in leaves:
+    for size, leaf in enumerate(leaves):
+        assert rolling.root() == naive_root(leaves[:size])
         rolling.add(leaf)
-    assert tree.root(read, len(leaves)) == naive_root(leaves) == rolling.root()
+    assert tree.root(grown(leaves), len(leaves)) == naive_root(leaves) == rolling.root()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 31])
@@ -89,13 +83,29 @@ def test_every_consistency_proof_verifies_and_no_altered_one_does() -> None:
                 assert not tree.is_consistent(old, old_root, new, new_root, path[:-1])
 
 
-@given(st.integers(0, 200), st.integers(1, 9))
-def test_appending_and_the_new_root_ask_for_nothing_but_the_frontier(size: int, more: int) -> None:
+@given(st.integers(0, 200), st.integers(0, 9))
+def test_a_tree_goes_on_from_its_peaks_alone(size: int, more: int) -> None:
     leaves = [bytes([number]) for number in range(size + more)]
-    read = grown(leaves[:size])
-    known = {place: read(*place) for place in tree.frontier(size)}
-    known |= tree.new_nodes(lambda *place: known[place], size, [tree.leaf_hash(leaf) for leaf in leaves[size:]])
-    assert tree.root(lambda *place: known[place], size + more) == naive_root(leaves)
+    peaks = [grown(leaves)(*place) for place in tree.frontier(size)]
+    going_on = tree.RollingRoot(size, peaks)
+    for leaf in leaves[size:]:
+        going_on.add(leaf)
+    assert (going_on.size, going_on.root()) == (size + more, naive_root(leaves))
+    with pytest.raises(ValueError, match="don't make a tree"):
+        tree.RollingRoot(size, [*peaks, b""])
+
+
+@given(st.integers(0, 12), st.integers(0, 5))
+def test_whole_subtrees_are_appended_as_well_as_leaves(height: int, count: int) -> None:
+    subtree = naive_root([bytes(2)] * min(1 << height, 64)) if height <= 6 else bytes(32)
+    quick, slow = tree.RollingRoot(), tree.RollingRoot()
+    for _ in range(count):
+        quick.add_hash(subtree, height)
+        if height <= 6:
+            for _ in range(1 << height):
+                slow.add(bytes(2))
+    assert quick.size == count << height
+    assert height > 6 or quick.peaks == slow.peaks
 
 
 def test_a_leaf_outside_the_tree_has_no_proof() -> None:

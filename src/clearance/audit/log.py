@@ -1,23 +1,40 @@
-"""The use cases of the log: record, seal, prove, verify."""
+"""The use cases of the log: record, seal, prove, rotate its key."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from clearance.audit import checkpoint, proofs, store, tree
+from clearance.audit import checkpoint, proofs, store, tiles, tree
+from clearance.audit.checkpoint import Checkpoint, Verifier
 from clearance.audit.events import Event
-from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, Verification
-from clearance.errors import Conflict, NotFound, VerificationFailed
+from clearance.audit.keys import LogKeys
+from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, LogKey
+from clearance.audit.tiles import MAX_LEAF, WIDTH
+from clearance.audit.verification import verify
+from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.storage.database import Transaction
 from clearance.values import Page, canonical_json, plain, timestamp
 
-_MAX_PROBLEMS = 20
+__all__ = [
+    "UndeclaredEvent",
+    "consistency_path",
+    "entries",
+    "prove_consistency",
+    "prove_inclusion",
+    "record",
+    "rotate_key",
+    "sealer",
+    "succession",
+    "verifier",
+    "verify",
+]
+
+
+class UndeclaredEvent(RuntimeError):
+    """A use case recorded what the vocabulary does not know: a mistake in this program, never in its input."""
 
 
 def record(tx: Transaction, event: Event, *, actor: str, subject: str, data: Mapping[str, Any] | None = None) -> None:
@@ -28,40 +45,81 @@ def record(tx: Transaction, event: Event, *, actor: str, subject: str, data: Map
         event: what happened.
         actor: who did it (`Principal.name`).
         subject: what it happened to, as a path: `model/car-loan`, `model/car-loan/1`, `rollout/rol_…`.
-        data: further facts (JSON values); digests rather than bodies, never secrets or personal data.
+        data: further facts (JSON values), those that the event declares among them; digests rather than bodies, never
+            secrets or personal data.
+
+    Raises:
+        UndeclaredEvent: the event is not in the vocabulary, or a fact is missing that it declares.
     """
-    tx.leaves.append({"v": 1, "event": event.value, "actor": actor, "subject": subject, "data": plain(data or {})})
+    found = plain(data or {})
+    if not isinstance(event, Event):
+        raise UndeclaredEvent(f"{event!r} is no event: `audit/events.py` is the one place where they are named")
+    if missing := event.facts - found.keys():
+        raise UndeclaredEvent(f"a leaf of {event.value} must carry {', '.join(sorted(missing))}, see `audit/events.py`")
+    tx.leaves.append({"v": 1, "event": event.value, "actor": actor, "subject": subject, "data": found})
 
 
-def sealer(origin: str, key: Callable[[], Ed25519PrivateKey]) -> Callable[[Transaction], None]:
+def sealer(keys: LogKeys) -> Callable[[Transaction], None]:
     """Return what `Database` calls before a commit: it appends the noted leaves and signs the new checkpoint."""
 
     def seal(tx: Transaction) -> None:
-        tx.lock("audit log")
-        size = store.size(tx)
+        end = store.locked_head(tx)
+        grown = tree.RollingRoot(end.size, end.peaks)
         at = timestamp(tx.now)
-        leaves = [canonical_json({**leaf, "at": at}) for leaf in tx.leaves]
-        known = store.nodes_at(tx, tree.frontier(size))
-
-        def read(level: int, index: int) -> bytes:
-            return known[level, index]
-
-        made = tree.new_nodes(read, size, [tree.leaf_hash(leaf) for leaf in leaves])
-        known |= made
-        new_size = size + len(leaves)
-        rows: list[Mapping[str, Any]] = [
-            {
-                "position": size + offset,
-                "leaf": leaf,
-                "at": tx.now,
-                **{name: noted[name] for name in ("event", "actor", "subject")},
-            }
-            for offset, (leaf, noted) in enumerate(zip(leaves, tx.leaves, strict=True))
-        ]
-        note = checkpoint.sign(checkpoint.Checkpoint(origin, new_size, tree.root(read, new_size)), key())
-        store.append(tx, rows, made, note)
+        rows = []
+        for noted in tx.leaves:
+            leaf = _encoded({**noted, "at": at})
+            leaf_hash = tree.leaf_hash(leaf)
+            rows.append((grown.size, leaf, leaf_hash, noted["event"], noted["actor"], noted["subject"]))
+            grown.add_hash(leaf_hash)
+        signers = [end.signer or _first_key(tx, keys), *filter(None, [end.successor])]
+        signed = Checkpoint(keys.origin, grown.size, grown.root())
+        note = checkpoint.sign(signed, *map(keys.signer, signers))
+        store.append(tx, rows, store.Head(grown.size, grown.peaks, note, signers[-1], ""))
+        if end.successor:
+            store.add_key(tx, grown.size, end.successor)
+        if end.size // WIDTH != grown.size // WIDTH:
+            _keep_tiles(tx, end.size, grown.size)
+        if end.successor or end.size // WIDTH != grown.size // WIDTH:
+            store.keep_checkpoint(tx, grown.size, note)
 
     return seal
+
+
+def verifier(tx: Transaction, keys: LogKeys) -> Verifier:
+    """Return the verifier of the key that signs now."""
+    signer = store.read_head(tx).signer
+    return checkpoint.parse_verifier(signer) if signer else keys.first()
+
+
+def rotate_key(tx: Transaction, actor: str, keys: LogKeys, reason: str) -> Verifier:
+    """Have a new key sign from this transaction's checkpoint on; that one is signed by the old key too.
+
+    The key is on the disk before anything is written to the database: a process that dies in between leaves a file that
+    signs nothing. Other processes find the key by its name at their next commit.
+
+    Raises:
+        InvalidInput: no reason.
+    """
+    if not reason.strip():
+        raise InvalidInput("say why the key changes", code="reason_missing", hint="it goes into the log")
+    end = store.locked_head(tx)
+    old = end.signer or _first_key(tx, keys)
+    new = keys.make()
+    store.name_successor(tx, new.text())
+    facts = {"from": old, "to": new.text(), "reason": reason.strip()}
+    record(tx, Event.LOG_KEY_ROTATED, actor=actor, subject=f"log/{keys.origin}", data=facts)
+    return new
+
+
+def succession(tx: Transaction, keys: LogKeys) -> tuple[LogKey, ...]:
+    """Return the log's keys, oldest first, each with the proof by which the one before it names it."""
+    known = store.all_keys(tx) or [(0, keys.first().text())]
+    ends = [since for since, _ in known[1:]]
+    return tuple(
+        LogKey(verifier=text, since=since, until=until, endorsement=_endorsement(tx, since) if since else None)
+        for (since, text), until in zip(known, [*ends, None], strict=True)
+    )
 
 
 def entries(
@@ -87,90 +145,96 @@ def prove_inclusion(tx: Transaction, index: int) -> InclusionProof:
     Raises:
         NotFound: there is no such leaf.
     """
-    leaf, note = store.leaf(tx, index), store.latest_checkpoint(tx)
-    if leaf is None or note is None:
-        raise NotFound(
-            f"the log has no leaf {index}", code="leaf_not_found", hint=f"it has {store.size(tx)} leaves, from 0"
-        )
-    path = tree.inclusion_proof(lambda level, at: store.node(tx, level, at), index, store.size(tx))
-    return InclusionProof(index=index, leaf=_b64(leaf), path=tuple(map(_b64, path)), checkpoint=note)
+    end = store.read_head(tx)
+    return _prove_inclusion(tx, index, end.size, end.note)
 
 
 def prove_consistency(tx: Transaction, older: int, newer: int | None = None) -> ConsistencyProof:
     """Return the proof that the log of size `newer` (its present size by default) begins with the one of size `older`.
 
+    The older checkpoint is told if it was kept; who asks has it, else there would be nothing to compare.
+
     Raises:
-        NotFound: no checkpoint was signed at one of the sizes.
+        NotFound: no checkpoint was kept at the newer size.
         Conflict: older is larger than newer.
     """
-    new_size = store.size(tx) if newer is None else newer
+    size = store.size(tx)
+    new_size = size if newer is None else newer
     if older > new_size:
         raise Conflict(
             f"size {older} is larger than {new_size}", code="sizes_reversed", hint="give the older size first"
         )
-    notes = [store.checkpoint_at(tx, size) for size in (older, new_size)]
-    for size, note in zip((older, new_size), notes, strict=True):
-        if note is None:
-            raise NotFound(f"no checkpoint was signed at size {size}", code="checkpoint_not_found")
-    path = tree.consistency_proof(lambda level, at: store.node(tx, level, at), older, new_size)
-    return ConsistencyProof(older=str(notes[0]), newer=str(notes[1]), path=tuple(map(_b64, path)))
-
-
-def verify(tx: Transaction, verifier: checkpoint.Verifier) -> Verification:
-    """Recompute the whole log from its leaves and compare it with everything that was signed."""
-    notes = store.all_checkpoints(tx)
-    rolling = tree.RollingRoot()
-    roots: dict[int, bytes] = {}
-    problems: list[str] = []
-    with closing(store.all_leaves(tx)) as rows:
-        for row in rows:
-            leaf = bytes(row.leaf)
-            if row.position != rolling.size:
-                problems.append(f"leaf {rolling.size} is missing: the next one found is {row.position}")
-                break
-            problems += _disagreements(row, leaf)
-            rolling.add(leaf)
-            if rolling.size in notes:
-                roots[rolling.size] = rolling.root()
-    for size, note in notes.items():
-        problems += _checkpoint_problems(size, note, roots.get(size), verifier)
-    if rolling.size and rolling.size not in notes:
-        problems.append(f"the log has {rolling.size} leaves, but no checkpoint was signed at that size")
-    return Verification(
-        ok=not problems,
-        leaves=rolling.size,
-        checkpoints=len(notes),
-        root=_b64(rolling.root()),
-        verifier=verifier.text(),
-        problems=tuple(problems[:_MAX_PROBLEMS]),
+    note = store.checkpoint_at(tx, new_size)
+    if note is None:
+        raise NotFound(
+            f"no checkpoint was kept at size {new_size}",
+            code="checkpoint_not_found",
+            hint="leave the newer size out to compare with the newest one",
+        )
+    path = tree.consistency_proof(_nodes(tx, new_size), older, new_size)
+    return ConsistencyProof(
+        size=older, older=store.checkpoint_at(tx, older) or "", newer=note, path=tuple(map(_b64, path))
     )
 
 
-def _checkpoint_problems(size: int, note: str, root: bytes | None, verifier: checkpoint.Verifier) -> list[str]:
-    try:
-        signed = checkpoint.verify(note, verifier)
-    except VerificationFailed as error:
-        return [f"checkpoint at size {size}: {error.message}"]
-    if signed.size != size:
-        return [f"checkpoint at size {size} is signed for size {signed.size}"]
-    if root is None:
-        return [f"a checkpoint was signed over {size} leaves, but they are not all here: the log was truncated"]
-    if signed.root != root:
-        return [f"the first {size} leaves are not those that were signed: a leaf up to {size - 1} was changed"]
-    return []
+def consistency_path(tx: Transaction, older: int, newer: int) -> list[bytes]:
+    """Return the hashes that show the log of `newer` leaves to begin with the one of `older`.
+
+    Raises:
+        ValueError: not 0 <= older <= newer.
+    """
+    return tree.consistency_proof(_nodes(tx, newer), older, newer)
 
 
-def _disagreements(row: Any, leaf: bytes) -> list[str]:
-    try:
-        entry = _entry(row.position, leaf)
-    except (ValueError, KeyError, TypeError):
-        return [f"leaf {row.position} can't be read"]
-    columns = {"at": row.at, "event": row.event, "actor": row.actor, "subject": row.subject}
-    return [
-        f"leaf {row.position}: its {name} column says {found!s}, the leaf {getattr(entry, name)!s}"
-        for name, found in columns.items()
-        if getattr(entry, name) != found
-    ]
+def _prove_inclusion(tx: Transaction, index: int, size: int, note: str) -> InclusionProof:
+    leaf = store.leaf(tx, index)
+    if leaf is None or index >= size:
+        raise NotFound(f"the log has no leaf {index}", code="leaf_not_found", hint=f"it has {size} leaves, from 0")
+    path = tree.inclusion_proof(_nodes(tx, size), index, size)
+    return InclusionProof(index=index, leaf=_b64(leaf), path=tuple(map(_b64, path)), checkpoint=note)
+
+
+def _endorsement(tx: Transaction, since: int) -> InclusionProof:
+    """Return the proof of the leaf that named the key, under the checkpoint that the key before it signed too."""
+    index = store.last_position(tx, Event.LOG_KEY_ROTATED.value, since)
+    note = store.checkpoint_at(tx, since)
+    if index is None or note is None:
+        raise NotFound(
+            f"what named the key that signs since size {since} is missing",
+            code="endorsement_missing",
+            hint="`clearance audit verify` says what else is",
+        )
+    return _prove_inclusion(tx, index, since, note)
+
+
+def _first_key(tx: Transaction, keys: LogKeys) -> str:
+    text = keys.first().text()
+    store.add_key(tx, 0, text)
+    return text
+
+
+def _keep_tiles(tx: Transaction, before: int, after: int) -> None:
+    """Write every tile that came to be full between two sizes of the log; the leaves are there already."""
+    level = 0
+    while before // WIDTH != after // WIDTH:
+        for index in range(before // WIDTH, after // WIDTH):
+            store.keep_tile(tx, level, index, store.hashes_below(tx, level, index * WIDTH, WIDTH))
+        before, after, level = before // WIDTH, after // WIDTH, level + 1
+
+
+def _nodes(tx: Transaction, size: int) -> tree.ReadNode:
+    return tiles.nodes(lambda tile: store.tile(tx, tile), size)
+
+
+def _encoded(leaf: Mapping[str, Any]) -> bytes:
+    encoded = canonical_json(leaf)
+    if len(encoded) > MAX_LEAF:
+        raise InvalidInput(
+            f"what is to be said of {leaf['subject'][:80]} takes {len(encoded):,} bytes, and a leaf of the log holds {MAX_LEAF:,}",
+            code="leaf_too_long",
+            hint="shorten the longest text, and keep it elsewhere with its digest here",
+        )
+    return encoded
 
 
 def _entry(index: int, leaf: bytes) -> Entry:

@@ -33,11 +33,29 @@ class InclusionProof:
 
 @value
 class ConsistencyProof:
-    """That the log of the newer checkpoint begins with the log of the older one; `path` is base64."""
+    """That the log of the newer checkpoint begins with one of `size` leaves; `path` is base64.
 
+    `older` is the checkpoint at that size, or empty where the log did not keep it (it keeps one in 256 leaves): then whoever
+    checks brings their own.
+    """
+
+    size: int
     older: str
     newer: str
     path: tuple[str, ...]
+
+
+@value
+class LogKey:
+    """A key of the log, which signed from size `since` until size `until` (both did there; None: it signs now).
+
+    `endorsement` proves the leaf that names it, under a checkpoint that the key before it signed too; None for the first.
+    """
+
+    verifier: str
+    since: int
+    until: int | None = None
+    endorsement: InclusionProof | None = None
 
 
 @value

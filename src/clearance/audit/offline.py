@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from clearance.audit import log
+from clearance.audit import verification
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.model import Verification
 from clearance.clock import SystemClock
@@ -38,7 +38,7 @@ def verify_file(path: Path, verifier: Verifier) -> Verification:
         database = Database(f"sqlite:///{copy}", SystemClock(), lambda _tx: None)
         try:
             with database.read() as tx:
-                return log.verify(tx, verifier)
+                return verification.verify(tx, verifier)
         except sa.exc.DatabaseError as error:
             raise InvalidInput(
                 f"{path} holds no audit log that can be read: {error.orig}",

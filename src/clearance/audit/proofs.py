@@ -11,8 +11,9 @@ from typing import Any
 
 from clearance.audit import checkpoint, tree
 from clearance.audit.checkpoint import Checkpoint, Verifier
-from clearance.audit.model import ConsistencyProof, Entry, InclusionProof
-from clearance.errors import VerificationFailed
+from clearance.audit.events import Event
+from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, LogKey
+from clearance.errors import InvalidInput, VerificationFailed
 
 
 def check_inclusion(proof: InclusionProof, verifier: Verifier) -> Entry:
@@ -44,13 +45,28 @@ def check_leaf(index: int, leaf: bytes, path: Sequence[bytes], signed: Checkpoin
         raise VerificationFailed(f"leaf {index} is not in the log of the checkpoint", code="inclusion_invalid")
 
 
-def check_consistency(proof: ConsistencyProof, verifier: Verifier) -> tuple[Checkpoint, Checkpoint]:
+def check_consistency(
+    proof: ConsistencyProof, verifier: Verifier, kept: str | None = None
+) -> tuple[Checkpoint, Checkpoint]:
     """Return the older and the newer checkpoint, once the proof shows that the log only grew between them.
+
+    Args:
+        proof: as the log gave it.
+        verifier: the log's key that was pinned.
+        kept: the older checkpoint, a signed note that was kept; needed where the log did not keep its own.
 
     Raises:
         VerificationFailed: a checkpoint's signature or the path is wrong.
+        InvalidInput: there is no older checkpoint to compare with.
     """
-    older, newer = (checkpoint.verify(note, verifier) for note in (proof.older, proof.newer))
+    note = kept or proof.older
+    if not note:
+        raise InvalidInput(
+            f"the log did not keep its checkpoint at size {proof.size}, so there is nothing to compare it with",
+            code="checkpoint_missing",
+            hint="give the checkpoint that you kept, as a file",
+        )
+    older, newer = (checkpoint.verify(each, verifier) for each in (note, proof.newer))
     path = [_bytes(each) for each in proof.path]
     if not tree.is_consistent(older.size, older.root, newer.size, newer.root, path):
         raise VerificationFailed(
@@ -59,6 +75,35 @@ def check_consistency(proof: ConsistencyProof, verifier: Verifier) -> tuple[Chec
             hint="keep both checkpoints and the proof: the log may have been rewritten",
         )
     return older, newer
+
+
+def check_succession(keys: Sequence[LogKey], pinned: Verifier) -> tuple[Verifier, ...]:
+    """Return the pinned key and all that followed it, once each is shown to be named by the one before it.
+
+    A key is named by a leaf under a checkpoint that both the old and the new key signed.
+
+    Raises:
+        VerificationFailed: the pinned key is not among them, or a step is not proven.
+    """
+    texts = [key.verifier for key in keys]
+    if pinned.text() not in texts:
+        raise VerificationFailed(
+            f"the log is signed by {texts[-1] if texts else 'nobody'}, and nothing leads there from the key you pinned",
+            code="log_key_differs",
+            hint="somebody replaced the log or its key: keep what you have, and compare it with others' copies",
+        )
+    trusted = [pinned]
+    for key in keys[texts.index(pinned.text()) + 1 :]:
+        successor = checkpoint.parse_verifier(key.verifier)
+        if key.endorsement is None:
+            raise _not_endorsed(key.verifier)
+        named = check_inclusion(key.endorsement, trusted[-1])
+        checkpoint.verify(key.endorsement.checkpoint, successor)
+        facts = (named.event, named.data.get("from"), named.data.get("to"))
+        if facts != (Event.LOG_KEY_ROTATED, trusted[-1].text(), key.verifier):
+            raise _not_endorsed(key.verifier)
+        trusted.append(successor)
+    return tuple(trusted)
 
 
 def entry(index: int, found: Mapping[str, Any]) -> Entry:
@@ -75,6 +120,10 @@ def entry(index: int, found: Mapping[str, Any]) -> Entry:
         subject=found["subject"],
         data=found["data"],
     )
+
+
+def _not_endorsed(verifier: str) -> VerificationFailed:
+    return VerificationFailed(f"the key before it did not name {verifier}", code="log_key_unproven")
 
 
 def _bytes(text: str) -> bytes:

@@ -1,33 +1,54 @@
-"""Tables of the log: leaves, complete subtrees, and every checkpoint that was signed."""
+"""Tables of the log: leaves, full tiles, the head (what the next leaf is appended to), kept checkpoints, keys, cosignatures."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.errors import VerificationFailed
+from clearance.audit import tiles
+from clearance.audit.events import Event
+from clearance.audit.tiles import Tile
+from clearance.errors import NotFound, VerificationFailed
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
-# Indexed copies of what the leaf says, for queries; `verify` compares them with the leaf.
+# INTEGER is the row's own number in SQLite: no second tree to keep (sqlite.org/lang_createtable.html, ROWIDs).
+_Position = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+# `hash` is the leaf's; the rest are indexed copies of what the leaf says, for queries. `verify` compares all with the leaf.
 leaves = sa.Table(
     "audit_leaves",
     metadata,
-    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", _Position, primary_key=True, autoincrement=False),
     sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("event", sa.String(64), nullable=False, index=True),
     sa.Column("actor", sa.String(255), nullable=False),
     sa.Column("subject", sa.String(512), nullable=False, index=True),
     info={"audited": False},
 )
-nodes = sa.Table(
-    "audit_nodes",
+full_tiles = sa.Table(
+    "audit_tiles",
     metadata,
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    info={"audited": False},
+)
+head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("peaks", sa.LargeBinary, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("successor", sa.Text, nullable=False),
     info={"audited": False},
 )
 checkpoints = sa.Table(
@@ -37,78 +58,247 @@ checkpoints = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     info={"audited": False},
 )
+keys = sa.Table(
+    "audit_keys",
+    metadata,
+    sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("verifier", sa.Text, nullable=False),
+    info={"audited": False},
+)
+cosignatures = sa.Table(
+    "audit_cosignatures",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("witness", sa.String(255), primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    info={"audited": False},
+)
+
+
+_HEAD = "select size, peaks, note, signer, successor from audit_head where id = 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log ends: its size, the peaks of its tree, its newest signed note, who signs and who is about to."""
+
+    size: int
+    peaks: tuple[bytes, ...]
+    note: str
+    signer: str
+    successor: str
+
+
+def locked_head(tx: Transaction) -> Head:
+    """Return the end of the log, and let no other transaction past until this one has ended."""
+    sqlite = tx.connection.dialect.name == "sqlite"  # there writers are one at a time anyway
+    return _read(tx, _HEAD if sqlite else _HEAD + " for update")
+
+
+def read_head(tx: Transaction) -> Head:
+    """Return the end of the log."""
+    return _read(tx, _HEAD)
 
 
 def size(tx: Transaction) -> int:
     """Return the number of leaves."""
-    return int(tx.execute(sa.select(sa.func.coalesce(sa.func.max(leaves.c.position) + 1, 0))).scalar_one())
+    return read_head(tx).size
 
 
-def node(tx: Transaction, level: int, index: int) -> bytes:
-    """Return the hash of a complete subtree.
+def append(tx: Transaction, rows: Sequence[tuple[Any, ...]], after: Head) -> None:
+    """Write leaves (position, leaf, hash, event, actor, subject) and the new end of the log."""
+    sqlite = tx.connection.dialect.name == "sqlite"
+    at: Any = tx.now.astimezone(UTC)
+    if sqlite:
+        at = at.isoformat(sep=" ", timespec="microseconds")[:-6]  # as sa.DateTime writes it there
+    _run(
+        tx,
+        "insert into audit_leaves (position, leaf, hash, event, actor, subject, at) values (?, ?, ?, ?, ?, ?, ?)",
+        [(*row, at) for row in rows],
+    )
+    _run(
+        tx,
+        "update audit_head set size = ?, peaks = ?, note = ?, signer = ?, successor = ? where id = 1",
+        [(after.size, b"".join(after.peaks), after.note, after.signer, after.successor)],
+    )
+
+
+def keep_tile(tx: Transaction, level: int, index: int, hashes: Sequence[bytes]) -> bytes:
+    """Write a tile that is full now, and return the hash over it."""
+    root = tiles.root_of(hashes)
+    row = {"level": level, "position": index, "hashes": b"".join(hashes), "root": root}
+    tx.execute(sa.insert(full_tiles), row)
+    return root
+
+
+def tile(tx: Transaction, wanted: Tile) -> bytes:
+    """Return the bytes of a tile: as it was kept if it is full, else put together from what lies below it.
 
     Raises:
-        VerificationFailed: the table lacks it, which only tampering explains.
+        NotFound: the log has not come so far.
+        VerificationFailed: the tables lack a part of it, which only tampering explains.
     """
-    return nodes_at(tx, [(level, index)])[level, index]
-
-
-def nodes_at(tx: Transaction, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-    """Return the hashes of several complete subtrees, in one query.
-
-    Raises:
-        VerificationFailed: the table lacks one, which only tampering explains.
-    """
-    if not places:
-        return {}
-    wanted = sa.tuple_(nodes.c.level, nodes.c.position).in_(places)
-    found = {(row.level, row.position): bytes(row.hash) for row in tx.execute(sa.select(nodes).where(wanted))}
-    if len(found) != len(places):
+    present = tiles.covering(wanted.level, wanted.index, size(tx))
+    if wanted.width > present.width:
+        raise NotFound(f"the log has no {wanted.path} yet", code="tile_not_found", hint="read its checkpoint first")
+    found = _bundle(tx, wanted) if wanted.level < 0 else _hashes(tx, wanted)
+    if found is None:
         raise VerificationFailed(
-            "the audit log's tree is damaged: nodes are missing",
+            f"the audit log is damaged: parts of {wanted.path} are missing",
             code="log_damaged",
             hint="`clearance audit verify` says what still holds; restore the database from a backup",
         )
     return found
 
 
-def append(tx: Transaction, rows: list[Mapping[str, Any]], made: Mapping[tuple[int, int], bytes], note: str) -> None:
-    """Write leaves, the subtrees they complete, and the checkpoint over all."""
-    tx.execute(sa.insert(leaves), rows)
-    tx.execute(
-        sa.insert(nodes), [{"level": level, "position": index, "hash": made[level, index]} for level, index in made]
-    )
-    tx.execute(sa.insert(checkpoints), {"size": int(rows[-1]["position"]) + 1, "note": note})
+def _hashes(tx: Transaction, wanted: Tile) -> bytes | None:
+    if wanted.is_full:
+        where = (full_tiles.c.level == wanted.level, full_tiles.c.position == wanted.index)
+        found = tx.execute(sa.select(full_tiles.c.hashes).where(*where)).scalar()
+        return None if found is None else bytes(found)
+    return _joined(hashes_below(tx, wanted.level, wanted.index * tiles.WIDTH, wanted.width), wanted)
+
+
+def _bundle(tx: Transaction, wanted: Tile) -> bytes | None:
+    first = wanted.index * tiles.WIDTH
+    within = leaves.c.position.between(first, first + wanted.width - 1)
+    found = tx.execute(sa.select(leaves.c.leaf).where(within).order_by(leaves.c.position)).scalars().all()
+    return None if len(found) != wanted.width else tiles.pack([bytes(each) for each in found])
+
+
+def _joined(found: Sequence[bytes], wanted: Tile) -> bytes | None:
+    return None if len(found) != wanted.width else b"".join(found)
+
+
+def hashes_below(tx: Transaction, level: int, first: int, count: int) -> list[bytes]:
+    """Return the hashes of the places of a level from `first` on: of leaves, or of the full tiles of the level below."""
+    if level == 0:
+        query = sa.select(leaves.c.hash).where(leaves.c.position.between(first, first + count - 1))
+        query = query.order_by(leaves.c.position)
+    else:
+        below = full_tiles.c.level == level - 1
+        query = sa.select(full_tiles.c.root).where(below, full_tiles.c.position.between(first, first + count - 1))
+        query = query.order_by(full_tiles.c.position)
+    return [bytes(found) for found in tx.execute(query).scalars()]
 
 
 def latest_checkpoint(tx: Transaction) -> str | None:
     """Return the newest signed note, or None for an empty log."""
-    found: str | None = tx.execute(sa.select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)).scalar()
-    return found
+    return read_head(tx).note or None
 
 
 def checkpoint_at(tx: Transaction, at_size: int) -> str | None:
-    """Return the signed note over exactly that many leaves, if one was signed."""
+    """Return the signed note over exactly that many leaves, if it was kept."""
+    end = read_head(tx)
+    if end.note and end.size == at_size:
+        return end.note
     found: str | None = tx.execute(sa.select(checkpoints.c.note).where(checkpoints.c.size == at_size)).scalar()
     return found
 
 
-def all_checkpoints(tx: Transaction) -> dict[int, str]:
-    """Return every signed note by its size."""
-    return {row.size: row.note for row in tx.execute(sa.select(checkpoints).order_by(checkpoints.c.size))}
+def keep_checkpoint(tx: Transaction, at_size: int, note: str) -> None:
+    """Keep a signed note for good."""
+    tx.execute(sa.insert(checkpoints), {"size": at_size, "note": note})
 
 
-def all_leaves(tx: Transaction) -> Generator[sa.Row[Any], None, None]:
-    """Yield every leaf row in order, without holding them all."""
-    query = sa.select(leaves).order_by(leaves.c.position).execution_options(yield_per=5000)
-    with tx.connection.execute(query) as result:
-        yield from result
+def kept_checkpoints(tx: Transaction, after: int = -1) -> Iterator[tuple[int, str]]:
+    """Yield the kept notes over more than `after` leaves with their sizes, smallest first, without holding them all."""
+    query = sa.select(checkpoints).where(checkpoints.c.size > after).order_by(checkpoints.c.size)
+    with tx.connection.execute(query.execution_options(yield_per=1000)) as result:
+        for row in result:
+            yield row.size, row.note
+
+
+def all_leaves(tx: Transaction, after: int = -1) -> Iterator[tuple[int, bytes, bytes, Any, str, str, str]]:
+    """Yield (position, leaf, hash, at, event, actor, subject) of every leaf beyond `after` in order, without holding them all.
+
+    `at` is as the database gives it: a text on SQLite, an aware time on PostgreSQL.
+    """
+    text = _text(
+        tx,
+        "select position, leaf, hash, at, event, actor, subject from audit_leaves where position > ? order by position",
+    )
+    driver = tx.connection.execution_options(yield_per=5000)
+    with driver.exec_driver_sql(text, (after,)) as result:
+        for part in result.partitions():
+            yield from part
+
+
+def all_tiles(tx: Transaction, level: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield (index, hashes, root) of every full tile of a level in order, without holding them all."""
+    columns = sa.select(full_tiles.c.position, full_tiles.c.hashes, full_tiles.c.root)
+    query = columns.where(full_tiles.c.level == level).order_by(full_tiles.c.position)
+    with tx.connection.execute(query.execution_options(yield_per=50)) as result:
+        for row in result:
+            yield row.position, bytes(row.hashes), bytes(row.root)
+
+
+def all_keys(tx: Transaction) -> list[tuple[int, str]]:
+    """Return the size of the log from which each key signed, with its verifier string, oldest first."""
+    return [(row.since, row.verifier) for row in tx.execute(sa.select(keys).order_by(keys.c.since))]
+
+
+def add_key(tx: Transaction, since: int, verifier: str) -> None:
+    """Note that a key signs from a size of the log on."""
+    tx.execute(sa.insert(keys), {"since": since, "verifier": verifier})
+
+
+def name_successor(tx: Transaction, verifier: str) -> None:
+    """Have the key sign from this transaction's checkpoint on, which the present one signs too."""
+    tx.execute(sa.update(head).where(head.c.id == 1).values(successor=verifier))
+
+
+def add_cosignature(tx: Transaction, at_size: int, witness: str, line: str) -> None:
+    """Keep a witness's signature line for the checkpoint over that many leaves."""
+    known = sa.and_(cosignatures.c.size == at_size, cosignatures.c.witness == witness)
+    tx.execute(sa.delete(cosignatures).where(known))
+    tx.execute(sa.insert(cosignatures), {"size": at_size, "witness": witness, "line": line, "at": tx.now})
+
+
+def cosigned_sizes(tx: Transaction) -> dict[str, int]:
+    """Return the largest size that each witness has cosigned."""
+    largest = sa.func.max(cosignatures.c.size).label("largest")
+    query = sa.select(cosignatures.c.witness, largest).group_by(cosignatures.c.witness)
+    return {row.witness: row.largest for row in tx.execute(query)}
+
+
+def cosigned(tx: Transaction, at_size: int) -> list[tuple[str, str, datetime]]:
+    """Return (witness, line, when we got it) of every cosignature of the checkpoint over that many leaves, by name."""
+    query = sa.select(cosignatures).where(cosignatures.c.size == at_size).order_by(cosignatures.c.witness)
+    return [(row.witness, row.line, row.at) for row in tx.execute(query)]
+
+
+def best_cosigned(tx: Transaction, quorum: int) -> int | None:
+    """Return the largest size whose checkpoint so many witnesses cosigned."""
+    query = (
+        sa.select(cosignatures.c.size)
+        .group_by(cosignatures.c.size)
+        .having(sa.func.count() >= quorum)
+        .order_by(cosignatures.c.size.desc())
+        .limit(1)
+    )
+    found: int | None = tx.execute(query).scalar()
+    return found
 
 
 def leaf(tx: Transaction, index: int) -> bytes | None:
     """Return a leaf's bytes."""
     found = tx.execute(sa.select(leaves.c.leaf).where(leaves.c.position == index)).scalar()
     return None if found is None else bytes(found)
+
+
+def rotations(tx: Transaction) -> list[tuple[int, bytes]]:
+    """Return the leaves that name a new key of the log, with their positions, oldest first."""
+    query = sa.select(leaves.c.position, leaves.c.leaf).where(leaves.c.event == Event.LOG_KEY_ROTATED.value)
+    return [(row.position, bytes(row.leaf)) for row in tx.execute(query.order_by(leaves.c.position))]
+
+
+def last_position(tx: Transaction, event: str, below: int) -> int | None:
+    """Return the position of the newest leaf of an event below a position."""
+    query = sa.select(sa.func.max(leaves.c.position)).where(leaves.c.event == event, leaves.c.position < below)
+    found: int | None = tx.execute(query).scalar()
+    return found
 
 
 def select_leaves(
@@ -125,3 +315,18 @@ def select_leaves(
     if before is not None:
         query = query.where(leaves.c.position < before)
     return list(tx.execute(query))
+
+
+def _read(tx: Transaction, text: str) -> Head:
+    row = tx.connection.exec_driver_sql(text).one()
+    peaks = bytes(row[1])
+    return Head(row[0], tuple(peaks[place : place + 32] for place in range(0, len(peaks), 32)), row[2], row[3], row[4])
+
+
+def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement as it stands, without building it anew: it is part of every commit."""
+    tx.connection.exec_driver_sql(_text(tx, text), rows[0] if len(rows) == 1 else list(rows))
+
+
+def _text(tx: Transaction, text: str) -> str:
+    return text if tx.connection.dialect.name == "sqlite" else text.replace("?", "%s")

@@ -29,22 +29,8 @@ def empty_root() -> bytes:
 
 
 def frontier(size: int) -> list[tuple[int, int]]:
-    """Return the complete subtrees that a tree of `size` leaves consists of: all that appending and its root can ask for."""
-    return [(level, (size >> level) - 1) for level in range(size.bit_length()) if size >> level & 1]
-
-
-def new_nodes(read: ReadNode, size: int, hashes: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
-    """Return every complete subtree that comes to be when leaf hashes are appended to a tree of `size` leaves."""
-    made: dict[tuple[int, int], bytes] = {}
-    for offset, leaf in enumerate(hashes):
-        level, index, current = 0, size + offset, leaf
-        made[level, index] = current
-        while index % 2 == 1:
-            sibling = made.get((level, index - 1))
-            current = node_hash(read(level, index - 1) if sibling is None else sibling, current)
-            level, index = level + 1, index // 2
-            made[level, index] = current
-    return made
+    """Return the complete subtrees (level, index) that a tree of `size` leaves consists of, largest first."""
+    return [(level, (size >> level) - 1) for level in reversed(range(size.bit_length())) if size >> level & 1]
 
 
 def root(read: ReadNode, size: int) -> bytes:
@@ -151,27 +137,46 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Se
 
 
 class RollingRoot:
-    """The root of a growing tree from its leaves alone, in memory logarithmic in their number."""
+    """The root of a growing tree, in memory logarithmic in its size; begins empty, or from the peaks of an earlier tree.
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._peaks: list[tuple[int, bytes]] = []  # complete subtrees (leaf count, hash), largest first
+    Args:
+        size: leaves so far.
+        peaks: hashes of the complete subtrees that make up a tree of that size, largest first.
+
+    Raises:
+        ValueError: so many peaks don't make a tree of that size.
+    """
+
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        if len(peaks) != size.bit_count():
+            raise ValueError(f"{len(peaks)} peaks don't make a tree of {size} leaves")
+        self.size = size
+        self._peaks = list(peaks)
+
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """Return the hashes of the complete subtrees that the tree consists of, largest first."""
+        return tuple(self._peaks)
 
     def add(self, leaf: bytes) -> None:
         """Append one leaf (its bytes, not its hash)."""
-        count, current = 1, leaf_hash(leaf)
-        while self._peaks and self._peaks[-1][0] == count:
-            current = node_hash(self._peaks.pop()[1], current)
-            count *= 2
-        self._peaks.append((count, current))
-        self.size += 1
+        self.add_hash(leaf_hash(leaf))
+
+    def add_hash(self, current: bytes, level: int = 0) -> None:
+        """Append a leaf by its hash, or a complete subtree of 2**level leaves to a tree that is a multiple of that."""
+        count = self.size >> level
+        while count & 1:
+            current = node_hash(self._peaks.pop(), current)
+            count >>= 1
+        self._peaks.append(current)
+        self.size += 1 << level
 
     def root(self) -> bytes:
         """Return the root hash of the leaves so far."""
         if not self._peaks:
             return empty_root()
-        current = self._peaks[-1][1]
-        for _, peak in reversed(self._peaks[:-1]):
+        current = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
             current = node_hash(peak, current)
         return current
 

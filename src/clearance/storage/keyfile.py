@@ -32,9 +32,14 @@ def load_or_create_p256(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def keep_ed25519(path: Path, key: Ed25519PrivateKey) -> None:
+    """Write a key that was just made; a file that is there already is left alone."""
+    _write_once(path, _pem(key))
+
+
 def _load(path: Path, generate: Callable[[], Key]) -> object:
     if not path.exists():
-        _write_once(path, generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        _write_once(path, _pem(generate()))
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise VerificationFailed(
             f"{path} can be read by others", code="key_exposed", hint=f"chmod 600 {path}, and rotate the key"
@@ -46,6 +51,10 @@ def _wrong_kind(path: Path, kind: str) -> VerificationFailed:
     return VerificationFailed(
         f"{path} does not hold an {kind} key", code="key_kind", hint="put the right key file back"
     )
+
+
+def _pem(key: Key) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _write_once(path: Path, pem: bytes) -> None:

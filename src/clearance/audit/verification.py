@@ -1,0 +1,249 @@
+"""Recompute the whole log from its leaves and compare it with everything else that is kept of it, in bounded memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from clearance.audit import checkpoint, proofs, store, tiles, tree
+from clearance.audit.checkpoint import Verifier
+from clearance.audit.model import Verification
+from clearance.audit.tiles import WIDTH
+from clearance.errors import VerificationFailed
+from clearance.storage.database import Transaction
+from clearance.values import timestamp
+
+_MAX_PROBLEMS = 20
+_NEVER = 1 << 63
+_Row = tuple[int, bytes, bytes, Any, str, str, str]
+
+
+@dataclass
+class _Found:
+    """What was found so far; of problems only as many as anybody reads."""
+
+    problems: list[str] = field(default_factory=list)
+    checkpoints: int = 0
+
+    def add(self, problem: str) -> None:
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+def verify(tx: Transaction, verifier: Verifier) -> Verification:
+    """Recompute the whole log from its leaves and compare it with everything that was signed and kept.
+
+    The newest checkpoint covers every leaf; those kept at earlier sizes show that what they covered is the beginning of it.
+    A signature is checked by the key that signed at its size: which one that is the log says itself, and each change of the
+    key after the verifier's must be under a checkpoint that the key before it signed.
+    """
+    found = _Found()
+    grown = tree.RollingRoot()
+    notes = _Notes(tx, verifier, found)
+    known_tiles = store.all_tiles(tx, 0)
+    roots: list[bytes] = []
+    for rows in _chunks(store.all_leaves(tx)):
+        hashes = _check_leaves(rows, grown.size, found)
+        if len(hashes) < len(rows):
+            notes.check_within(grown, hashes)
+            break
+        if len(rows) == WIDTH:
+            roots.append(_check_tile(next(known_tiles, None), len(roots), hashes, found))
+        if len(rows) < WIDTH or notes.next_size < grown.size + WIDTH:
+            notes.check_within(grown, hashes)
+        else:
+            grown.add_hash(roots[-1], tiles.HEIGHT)
+            notes.check(grown)
+    for index, *_ in known_tiles:
+        found.add(f"there is a tile {tiles.Tile(0, index).path} of leaves that are not here")
+    _check_upper_tiles(tx, roots, found)
+    notes.check_rest(grown)
+    _check_head(tx, grown, found)
+    return Verification(
+        ok=not found.problems,
+        leaves=grown.size,
+        checkpoints=found.checkpoints,
+        root=base64.b64encode(grown.root()).decode(),
+        verifier=verifier.text(),
+        problems=tuple(found.problems),
+    )
+
+
+class _Notes:
+    """The kept checkpoints and the newest one, each compared with the tree when it has grown to their size."""
+
+    def __init__(self, tx: Transaction, verifier: Verifier, found: _Found) -> None:
+        self._found = found
+        self._keys = _Keys(tx, verifier, found)
+        self._notes = _with_newest(tx)
+        self._next = next(self._notes, None)
+
+    @property
+    def next_size(self) -> int:
+        """Return the size at which the tree is to be compared next."""
+        return self._next[0] if self._next else _NEVER
+
+    def check_within(self, grown: tree.RollingRoot, hashes: list[bytes]) -> None:
+        """Append leaf hashes to the tree, and compare it with the checkpoints on the way."""
+        for leaf_hash in hashes:
+            grown.add_hash(leaf_hash)
+            if self.next_size <= grown.size:
+                self.check(grown)
+
+    def check(self, grown: tree.RollingRoot) -> None:
+        """Compare the tree with the checkpoints of its size."""
+        while self._next and self._next[0] <= grown.size:
+            self._compare(*self._next, grown.root())
+            self._next = next(self._notes, None)
+
+    def check_rest(self, grown: tree.RollingRoot) -> None:
+        """Report the checkpoints over leaves that are not there."""
+        while self._next:
+            self._compare(*self._next, grown.root() if self._next[0] == grown.size else None)
+            self._next = next(self._notes, None)
+
+    def _compare(self, size: int, note: str, root: bytes | None) -> None:
+        self._found.checkpoints += 1
+        try:
+            signed = self._keys.verify(note, size)
+        except VerificationFailed as error:
+            self._found.add(f"checkpoint at size {size}: {error.message}")
+            return
+        if signed.size != size:
+            self._found.add(f"checkpoint at size {size} is signed for size {signed.size}")
+        elif root is None:
+            self._found.add(
+                f"a checkpoint was signed over {size} leaves, but they are not all here: the log was truncated"
+            )
+        elif signed.root != root:
+            self._found.add(
+                f"the first {size} leaves are not those that were signed: a leaf up to {size - 1} was changed"
+            )
+
+
+class _Keys:
+    """Which key signed at which size, as the log's own leaves say; each change signed by both keys."""
+
+    def __init__(self, tx: Transaction, verifier: Verifier, found: _Found) -> None:
+        rotations = [(position, json.loads(leaf)["data"]) for position, leaf in store.rotations(tx)]
+        texts = [data["from"] for _, data in rotations[:1]] + [data["to"] for _, data in rotations]
+        self._changes: list[int] = [
+            position for position, _ in rotations
+        ]  # a checkpoint over that leaf is of the new key
+        self._verifiers = [verifier]
+        if verifier.text() not in (texts or [verifier.text()]):
+            self._changes = []
+        elif texts:
+            self._verifiers = [checkpoint.parse_verifier(text) for text in texts]
+        for (position, data), before in zip(rotations, texts, strict=False):
+            if data["from"] != before:
+                found.add(f"leaf {position} says that {data['from']} signed before it, but that was {before}")
+        self._signed_last = 0
+        kept = [text for _, text in store.all_keys(tx)]
+        if kept and self._changes and kept != texts:
+            found.add("the table of the log's keys does not say what its leaves say of them")
+
+    def verify(self, note: str, size: int) -> checkpoint.Checkpoint:
+        """Return the checkpoint once it is shown to be signed by the key of its size, and at a change by both.
+
+        Raises:
+            VerificationFailed: it is not.
+        """
+        now = sum(position < size for position in self._changes)
+        for verifier in self._verifiers[self._signed_last : now]:
+            checkpoint.verify(note, verifier)
+        self._signed_last = now
+        return checkpoint.verify(note, self._verifiers[now])
+
+
+def _with_newest(tx: Transaction) -> Iterator[tuple[int, str]]:
+    """Yield the kept checkpoints with their sizes, and the newest one last."""
+    end = store.read_head(tx)
+    for size, note in store.kept_checkpoints(tx):
+        if (size, note) != (end.size, end.note):
+            yield size, note
+    if end.note:
+        yield end.size, end.note
+
+
+def _chunks(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    """Yield the leaves tile by tile."""
+    while chunk := list(islice(rows, WIDTH)):
+        yield chunk
+
+
+def _check_leaves(rows: list[_Row], first: int, found: _Found) -> list[bytes]:
+    """Return the hashes of the leaves up to the first that is missing."""
+    hashes: list[bytes] = []
+    for expected, (position, leaf, noted, at, event, actor, subject) in enumerate(rows, first):
+        if position != expected:
+            found.add(f"leaf {expected} is missing: the next one found is {position}")
+            break
+        leaf_hash = tree.leaf_hash(leaf)
+        if leaf_hash != noted:
+            found.add(f"leaf {position} was changed: it has another hash than when it was appended")
+        if not _agrees(leaf, at, event, actor, subject):
+            _name_disagreements(position, leaf, {"at": at, "event": event, "actor": actor, "subject": subject}, found)
+        hashes.append(leaf_hash)
+    return hashes
+
+
+def _agrees(leaf: bytes, at: Any, event: str, actor: str, subject: str) -> bool:
+    """Tell whether the leaf begins and ends as canonical JSON of these does; without parsing what lies between."""
+    start = f'{{"actor":{_quoted(actor)},"at":"{_stamp(at)}","data":{{'
+    end = f'}},"event":"{event}","subject":{_quoted(subject)},"v":1}}'
+    return leaf.startswith(start.encode()) and leaf.endswith(end.encode())
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text else "?"
+
+
+def _stamp(at: Any) -> str:
+    return f"{at[:10]}T{at[11:]}Z" if isinstance(at, str) else timestamp(at)
+
+
+def _name_disagreements(position: int, leaf: bytes, columns: dict[str, Any], found: _Found) -> None:
+    try:
+        entry = proofs.entry(position, json.loads(leaf))
+    except (ValueError, KeyError, TypeError):
+        found.add(f"leaf {position} can't be read")
+        return
+    said = {"at": timestamp(entry.at), "event": entry.event, "actor": entry.actor, "subject": entry.subject}
+    for name, present in {**columns, "at": _stamp(columns["at"])}.items():
+        if said[name] != present:
+            found.add(f"leaf {position}: its {name} column says {present}, the leaf {said[name]}")
+
+
+def _check_tile(kept: tuple[int, bytes, bytes] | None, index: int, hashes: list[bytes], found: _Found) -> bytes:
+    """Compare a full tile of leaf hashes with the one that was kept, and return the hash over it."""
+    root = tiles.root_of(hashes)
+    if kept != (index, b"".join(hashes), root):
+        found.add(f"{tiles.Tile(0, index).path} is not the tile of the leaves from {index * WIDTH} on, or is missing")
+    return root
+
+
+def _check_upper_tiles(tx: Transaction, roots: list[bytes], found: _Found) -> None:
+    """Compare the tiles above those of the leaves with what they follow from."""
+    level = 1
+    while roots:
+        known = store.all_tiles(tx, level)
+        full = [roots[place : place + WIDTH] for place in range(0, len(roots) - len(roots) % WIDTH, WIDTH)]
+        above = [tiles.root_of(hashes) for hashes in full]
+        if list(known) != [(n, b"".join(hashes), above[n]) for n, hashes in enumerate(full)]:
+            found.add(f"the tiles at level {level} are not those that follow from the leaves")
+        roots, level = above, level + 1
+
+
+def _check_head(tx: Transaction, grown: tree.RollingRoot, found: _Found) -> None:
+    end = store.read_head(tx)
+    if end.size and not end.note:
+        found.add(f"the log has {end.size} leaves, but no checkpoint was signed at that size")
+    if (end.size, end.peaks) != (grown.size, grown.peaks):
+        found.add(
+            f"the next leaf would be appended to a log of {end.size} leaves that is not the one of the {grown.size} here"
+        )
