@@ -19,6 +19,8 @@ from clearance.settings import load
 COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("clearance.cli.models", "Keep the inventory of models."),
     "versions": ("clearance.cli.versions", "Register, fetch, trace and stop immutable versions."),
+    "tags": ("clearance.cli.tags", "Put words on models and versions."),
+    "aliases": ("clearance.cli.aliases", "Name versions; some names are what serves."),
     "datasets": ("clearance.cli.datasets", "Register data by what its bytes say."),
     "policy": ("clearance.cli.policy", "Decide by rules, explain decisions, replay them."),
     "approvals": ("clearance.cli.approvals", "See what waits for people; approve or reject it."),
@@ -39,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "telemetry": ("clearance.cli.telemetry", "Send events and labels; see and tidy the lake."),
     "monitor": ("clearance.cli.monitoring", "Watch models: windows, drift, quality, latency."),
     "audit": ("clearance.cli.audit", "Read, prove and verify the audit log."),
+    "db": ("clearance.cli.db", "Look after the database: schema, backup, restore."),
     "serve": ("clearance.cli.serve", "Run the server: API, gateway and console."),
     "demo": ("clearance.demo.command", "See the whole loop on two models, in a minute and a half."),
 }

@@ -1,0 +1,188 @@
+"""Commands of the installation's database; they work on it directly, where the server's settings are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clearance import __version__
+from clearance.cli.core import Json, note, say, settings_of, show, table
+from clearance.errors import Conflict, InvalidInput, VerificationFailed
+
+if TYPE_CHECKING:
+    from clearance.app import Clearance
+    from clearance.storage.backup import Manifest
+    from clearance.storage.database import Transaction
+    from clearance.storage.migrate import SchemaStatus
+
+app = typer.Typer(no_args_is_help=True, help="Look after the database: schema, backup, restore.")
+
+
+@app.command("status")
+def status(ctx: typer.Context, json: Json = False) -> None:
+    """Show which schema the database has and what an upgrade would do, changing nothing."""
+    from clearance.storage import migrate
+
+    with _opened(ctx) as parts:
+        show(migrate.status(parts.database_as_found), json, _render_status)
+
+
+@app.command("upgrade")
+def upgrade(ctx: typer.Context, json: Json = False) -> None:
+    """Bring the database to this program's schema; killed half-way, it is as before."""
+    from clearance.storage import migrate
+
+    with _opened(ctx) as parts:
+        before = migrate.status(parts.database_as_found)
+        migrate.upgrade(parts.database_as_found)
+        for step in before.pending:
+            note(f"{step.revision} {step.about}")
+        show(migrate.status(parts.database_as_found), json, _render_status)
+
+
+@app.command("backup")
+def backup(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Archive to make; it must not be there yet.")],
+    with_artifacts: Annotated[bool, typer.Option("--with-artifacts", help="Also files of versions, datasets.")] = False,
+    with_lake: Annotated[bool, typer.Option("--with-lake", help="Also events and labels.")] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Also private keys: keep it as you keep those.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write the database, as of one moment, into a portable archive; servers go on meanwhile."""
+    from clearance.storage import backup as archives
+
+    with _opened(ctx) as parts:
+        folders = _folders(parts)
+        wanted = {"artifacts": with_artifacts, "lake": with_lake, "keys": with_keys}
+        made = archives.write(
+            parts.database_as_found,
+            file.absolute(),
+            program=__version__,
+            folders={name: folder for name, folder in folders.items() if wanted[name]},
+        )
+    if with_keys:
+        note("It holds private keys: whoever can read it can sign as this installation.")
+    show(made, json, lambda found: _render_manifest(f"backed up into {file}", found))
+
+
+@app.command("restore")
+def restore(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Archive that `clearance db backup` made.")],
+    seen: Annotated[
+        Path | None, typer.Option(help="A checkpoint kept outside; refuse a backup whose log ends before it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fill an empty database, SQLite or PostgreSQL, from an archive; upgrade it; verify its log. All of it, or nothing."""
+    from clearance.storage import backup as archives
+
+    kept = _read_checkpoint(seen)
+    with _opened(ctx) as parts:
+
+        def check(tx: Transaction, manifest: Manifest) -> None:
+            _check_log(parts, tx, manifest, kept)
+
+        made = archives.restore(parts.database_as_found, file.absolute(), folders=_folders(parts), check=check)
+    show(made, json, lambda found: _render_manifest(f"restored from {file}; the log verifies", found))
+    note(
+        "What was done after this backup is not in its log. Whoever kept a newer checkpoint will see the log as cut off: "
+        "compare yours with `clearance audit checkpoint`, and tell them."
+    )
+
+
+def _opened(ctx: typer.Context) -> _Opened:
+    settings = settings_of(ctx)
+    if settings.url:
+        raise InvalidInput(
+            "this works on the database itself, not through a server",
+            code="local_only",
+            hint="run it where the server runs, with its CLEARANCE_HOME and CLEARANCE_DATABASE_URL, and without --url",
+        )
+    from clearance.app import Clearance
+
+    return _Opened(Clearance(settings))
+
+
+class _Opened:
+    """The parts of the installation, given back at the end."""
+
+    def __init__(self, parts: Clearance) -> None:
+        self._parts = parts
+
+    def __enter__(self) -> Clearance:
+        return self._parts
+
+    def __exit__(self, *_error: object) -> None:
+        self._parts.close()
+
+
+def _folders(parts: Clearance) -> dict[str, Path]:
+    settings = parts.settings
+    return {"artifacts": settings.artifacts, "lake": settings.lake, "keys": settings.keys}
+
+
+def _read_checkpoint(path: Path | None) -> str | None:
+    from clearance.cli.core import read_file
+
+    return None if path is None else read_file(path).decode("utf-8", "replace")
+
+
+def _check_log(parts: Clearance, tx: Transaction, manifest: Manifest, kept: str | None) -> None:
+    """Refuse a restored log that does not verify by the key at hand, or is not the one that an outsider has seen."""
+    from clearance.audit import checkpoint, log, store
+
+    if manifest.checkpoint is None:
+        return
+    if not (parts.settings.keys / "log.pem").exists():
+        raise Conflict(
+            f"the key that signs this log is not in {parts.settings.keys}",
+            code="log_key_missing",
+            hint="put the keys folder of the old installation there first, or take a backup made with --with-keys",
+        )
+    found = log.verify(tx, parts.log_verifier)
+    if not found.ok:
+        raise VerificationFailed(
+            f"the log in the backup does not verify: {found.problems[0]}",
+            code="log_damaged",
+            hint="is the key in the keys folder this log's? else take an older backup; nothing was changed",
+            details={"problems": list(found.problems)},
+        )
+    if kept is None:
+        return
+    seen = checkpoint.verify(kept, parts.log_verifier)
+    if seen.size > found.leaves:
+        raise Conflict(
+            f"this backup's log has {found.leaves} leaves, but {seen.size} were seen: restoring it would cut the log off",
+            code="log_would_shrink",
+            hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints",
+        )
+    there = store.checkpoint_at(tx, seen.size)
+    if there is None or checkpoint.verify(there, parts.log_verifier).root != seen.root:
+        raise VerificationFailed(
+            f"the log in the backup is not the one that was seen: they differ in the first {seen.size} leaves",
+            code="log_forked",
+            hint="one of the two was written anew: keep both, and find out who did",
+        )
+
+
+def _render_status(found: SchemaStatus) -> None:
+    say(f"{found.database} is at schema {found.present or 'none: it is empty'}; this program knows {found.known}")
+    if found.pending:
+        table("", ("pending", "what it does"), [(step.revision, step.about) for step in found.pending], empty="")
+        say("`clearance db backup FILE`, then `clearance db upgrade`")
+
+
+def _render_manifest(what: str, made: Manifest) -> None:
+    size = sum(stored.size for stored in made.files)
+    files = f", {len(made.files)} files with {size} bytes" if made.files else ""
+    say(
+        f"{what}: schema {made.schema}, {len(made.tables)} tables with {made.rows} rows{files}, as of {made.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    if made.checkpoint:
+        say(f"\n{made.checkpoint}")

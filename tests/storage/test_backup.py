@@ -1,0 +1,446 @@
+"""A backup holds all there is, fills a database of either kind, and what is damaged is refused whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.app import Clearance
+from clearance.audit import log
+from clearance.audit import store as audit
+from clearance.errors import ClearanceError, Conflict, VerificationFailed
+from clearance.policy import service as policy
+from clearance.policy.pack import PackSource
+from clearance.registry import service as registry
+from clearance.registry.model import NewModel
+from clearance.settings import Settings, load
+from clearance.storage import backup, columns, migrate
+from clearance.storage.backup import Manifest
+from clearance.storage.database import Transaction
+from clearance.values import timestamp
+from tests.delivery.conftest import ADA, PACK, prepare, promote
+
+FIXTURES = Path(__file__).parent / "fixtures"
+WRITTEN = FIXTURES / "written_by_0_1_0.sql"
+KINDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
+
+
+def log_key(home: Path) -> None:
+    """Put the key of the fixture's log where an installation looks for it."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    (home / "keys").mkdir(parents=True, mode=0o700)
+    path = home / "keys" / "log.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+
+
+def as_0_1_0_left_it(home: Path) -> Clearance:
+    """Return an installation on the SQLite database of 0.1.0, not upgraded yet."""
+    log_key(home)
+    with sqlite3.connect(home / "clearance.db") as connection:
+        connection.executescript(WRITTEN.read_text())
+    connection.close()
+    return Clearance(load({}, home=home))
+
+
+def rows(database: Any) -> dict[str, list[Any]]:
+    """Return all rows of all tables, in an order of their own."""
+    with database.read() as tx:
+        found = columns.reflect(tx.connection)
+        return {
+            name: sorted(json.dumps(list(row), sort_keys=True, default=str) for row in tx.execute(sa.select(table)))
+            for name, table in found.tables.items()
+        }
+
+
+def accept(_tx: Transaction, _manifest: Manifest) -> None: ...
+
+
+@pytest.fixture
+def empty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Clearance]]:
+    """Return a function that gives an installation on an empty database of a kind, in a home of its own."""
+    made: list[Clearance] = []
+
+    def make(kind: str) -> Clearance:
+        url = {"CLEARANCE_DATABASE_URL": request.getfixturevalue("postgres_url")} if kind == "postgres" else {}
+        made.append(Clearance(load(url, home=tmp_path / f"empty{len(made)}")))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def loan(sqlite_parts: Clearance) -> Clearance:
+    """An installation on SQLite with models, versions, a pointer that moved, and a log."""
+    prepare(sqlite_parts)
+    promote(sqlite_parts, 1)
+    promote(sqlite_parts, 2)
+    return sqlite_parts
+
+
+def save(parts: Clearance, archive: Path, *folders: str) -> Manifest:
+    where = {"artifacts": parts.settings.artifacts, "lake": parts.settings.lake, "keys": parts.settings.keys}
+    chosen = {name: where[name] for name in folders}
+    return backup.write(parts.database_as_found, archive, program="test", folders=chosen)
+
+
+def load_into(parts: Clearance, archive: Path, check: Callable[[Transaction, Manifest], None] = accept) -> Manifest:
+    where = {"artifacts": parts.settings.artifacts, "lake": parts.settings.lake, "keys": parts.settings.keys}
+    return backup.restore(parts.database_as_found, archive, folders=where, check=check)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restored_log_verifies_and_goes_on_growing(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path, kind: str
+) -> None:
+    saved = save(loan, tmp_path / "b.tar", "keys", "artifacts")
+    other = empty(kind)
+    load_into(other, tmp_path / "b.tar")
+    assert rows(other.database) == rows(loan.database)
+    with other.database.read() as tx:
+        before = log.verify(tx, loan.log_verifier)
+        assert (before.ok, audit.latest_checkpoint(tx)) == (True, saved.checkpoint)
+    with other.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="another", owner="user:ada"))
+        policy.install_pack(tx, ADA, PackSource(source=PACK.replace('"1"', '"2"')))  # its table numbers its rows
+    promote(other, 3)
+    with other.database.read() as tx:
+        after = log.verify(tx, loan.log_verifier)
+        log.prove_consistency(tx, before.leaves)
+    assert after.ok
+    assert after.leaves > before.leaves
+
+
+@pytest.mark.postgres
+def test_it_goes_from_postgresql_back_to_sqlite_without_a_difference(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    save(loan, tmp_path / "there.tar", "keys")
+    postgres, sqlite = empty("postgres"), empty("sqlite")
+    load_into(postgres, tmp_path / "there.tar")
+    save(postgres, tmp_path / "back.tar", "keys")
+    load_into(sqlite, tmp_path / "back.tar")
+    assert rows(sqlite.database) == rows(postgres.database) == rows(loan.database)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_backup_of_an_older_schema_is_upgraded_while_it_is_restored(
+    empty: Callable[[str], Clearance], tmp_path: Path, kind: str
+) -> None:
+    old = as_0_1_0_left_it(tmp_path / "old")
+    saved = save(old, tmp_path / "b.tar", "keys")
+    assert (saved.schema, migrate.current(old.database_as_found)) == ("0001", "0001"), "a backup upgrades nothing"
+    new = empty(kind)
+    load_into(new, tmp_path / "b.tar")
+    assert migrate.current(new.database_as_found) == migrate.HEAD
+    with new.database.read() as tx:
+        verified = log.verify(tx, new.log_verifier)
+    assert (verified.ok, verified.leaves) == (True, 46)
+    old.close()
+
+
+def test_a_backup_taken_while_servers_write_is_of_one_moment(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    stop = threading.Event()
+
+    def keep_writing() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with loan.database.write() as tx:
+                registry.create_model(tx, ADA, NewModel(name=f"m{number}", owner="user:ada"))
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        saved = [save(loan, tmp_path / f"{n}.tar", "keys") for n in range(5)]
+    finally:
+        stop.set()
+        writer.join()
+    assert len({manifest.checkpoint for manifest in saved}) > 1, "it went on meanwhile"
+    other = empty("sqlite")
+    load_into(other, tmp_path / "4.tar")
+    with other.database.read() as tx:
+        assert log.verify(tx, other.log_verifier).ok
+
+
+def test_a_database_that_is_not_empty_is_refused_and_stays_as_it_is(loan: Clearance, tmp_path: Path) -> None:
+    save(loan, tmp_path / "b.tar")
+    before = rows(loan.database)
+    with pytest.raises(Conflict, match="not empty"):
+        load_into(loan, tmp_path / "b.tar")
+    assert rows(loan.database) == before
+
+
+def test_a_database_with_the_schema_and_no_rows_counts_as_empty(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    save(loan, tmp_path / "b.tar")
+    other = empty("sqlite")
+    other.database  # noqa: B018  # a first start made its tables
+    load_into(other, tmp_path / "b.tar")
+    assert rows(other.database) == rows(loan.database)
+
+
+def test_an_archive_is_never_overwritten_and_only_its_owner_reads_it(loan: Clearance, tmp_path: Path) -> None:
+    save(loan, tmp_path / "b.tar", "keys")
+    assert stat.S_IMODE((tmp_path / "b.tar").stat().st_mode) == 0o600
+    before = hashlib.sha256((tmp_path / "b.tar").read_bytes()).hexdigest()
+    with pytest.raises(Conflict, match="there already"):
+        save(loan, tmp_path / "b.tar")
+    assert hashlib.sha256((tmp_path / "b.tar").read_bytes()).hexdigest() == before
+
+
+def test_private_keys_are_in_it_only_on_request_and_come_back_as_private(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    without, with_keys = save(loan, tmp_path / "a.tar"), save(loan, tmp_path / "b.tar", "keys")
+    assert without.files == ()
+    assert b"PRIVATE KEY" not in (tmp_path / "a.tar").read_bytes()
+    assert "keys/log.pem" in {stored.member for stored in with_keys.files}
+    other = empty("sqlite")
+    load_into(other, tmp_path / "b.tar")
+    key = other.settings.keys / "log.pem"
+    assert (key.read_bytes(), stat.S_IMODE(key.stat().st_mode)) == (
+        (loan.settings.keys / "log.pem").read_bytes(),
+        0o600,
+    )
+
+
+def test_artifacts_and_events_come_back_byte_for_byte(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    from tests.delivery.conftest import send
+
+    send(loan, 1, "stable", loan.clock.now(), 50)
+    loan.ingest.close()
+    save(loan, tmp_path / "b.tar", "artifacts", "lake")
+    other = empty("sqlite")
+    load_into(other, tmp_path / "b.tar")
+    assert other.lake.joined("car-loan").num_rows == 50
+    for digest in (path.name for path in loan.settings.artifacts.rglob("*") if path.is_file()):
+        assert [path.name for path in other.settings.artifacts.rglob(digest)] == [digest]
+
+
+def test_a_file_that_is_there_with_other_bytes_stops_the_restore_and_nothing_is_changed(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    save(loan, tmp_path / "b.tar", "artifacts", "keys")
+    other = empty("sqlite")
+    log_key(other.settings.home)
+    with pytest.raises(Conflict, match="with other bytes"):
+        load_into(other, tmp_path / "b.tar")
+    assert migrate.current(other.database_as_found) is None
+    kept = {path.name for path in other.settings.home.rglob("*") if path.is_file()}
+    assert {name for name in kept if not name.startswith("clearance.db")} == {"log.pem"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_last_check_refuses_leaves_no_trace(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path, kind: str
+) -> None:
+    save(loan, tmp_path / "b.tar", "keys", "artifacts")
+    other = empty(kind)
+
+    def refuse(_tx: Transaction, _manifest: Manifest) -> None:
+        raise VerificationFailed("not this one", code="no")
+
+    with pytest.raises(VerificationFailed, match="not this one"):
+        load_into(other, tmp_path / "b.tar", refuse)
+    assert migrate.current(other.database_as_found) is None
+    assert not (other.settings.keys / "log.pem").exists()
+
+
+def test_an_archive_cut_off_anywhere_or_with_any_byte_changed_is_refused(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path
+) -> None:
+    save(loan, tmp_path / "b.tar", "keys")
+    whole = (tmp_path / "b.tar").read_bytes()
+    end = whole.rindex(b"manifest.json\n") + len(b"manifest.json\n")  # after it come only zeros
+    other = empty("sqlite")
+    spoilt = tmp_path / "spoilt.tar"
+    with tarfile.open(tmp_path / "b.tar") as tar:
+        members = [info for info in tar if info.size]
+    places = [0, 200, *(info.offset_data + info.size // 2 for info in members), *range(1000, end, 7919)]
+    for place in places:
+        spoilt.write_bytes(whole[:place])
+        with pytest.raises(ClearanceError) as cut:
+            load_into(other, spoilt)
+        assert cut.value.code == "backup_damaged", place
+    for info in members:
+        at = info.offset_data + info.size // 2
+        spoilt.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ClearanceError) as changed:
+            load_into(other, spoilt)
+        assert changed.value.code == "backup_damaged", info.name
+    assert migrate.current(other.database_as_found) is None
+
+
+def rewritten(archive: Path, target: Path, change: Callable[[dict[str, Any]], None], **renamed: str) -> Path:
+    """Write an archive anew with a changed manifest that agrees with its digest, as somebody who forges one would."""
+    with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
+        for info in old:
+            body = old.extractfile(info)
+            assert body is not None
+            content = body.read()
+            if info.name == backup.MANIFEST:
+                manifest = json.loads(content)
+                change(manifest)
+                content = json.dumps(manifest).encode()
+                digest = hashlib.sha256(content).hexdigest()
+            if info.name == backup.DIGEST:
+                content = f"{digest}  {backup.MANIFEST}\n".encode()
+            info.name, info.size = renamed.get(Path(info.name).stem, info.name), len(content)
+            new.addfile(info, io.BytesIO(content))
+    return target
+
+
+@pytest.mark.parametrize("name", ["keys/../../outside", "/etc/outside", "elsewhere/outside", "keys/..\\outside"])
+def test_a_forged_archive_writes_nothing_outside_its_folders(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path, name: str
+) -> None:
+    save(loan, tmp_path / "b.tar", "keys")
+
+    def point_outside(manifest: dict[str, Any]) -> None:
+        for stored in manifest["files"]:
+            if stored["member"] == "keys/log.pem":
+                stored["member"] = name
+
+    forged = rewritten(tmp_path / "b.tar", tmp_path / "f.tar", point_outside, log=name)
+    other = empty("sqlite")
+    with pytest.raises(VerificationFailed, match="belongs to no folder"):
+        load_into(other, forged)
+    assert not list(tmp_path.rglob("*outside*"))
+    assert migrate.current(other.database_as_found) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda manifest: manifest.update(schema="9999"), "schema_newer"),
+        (lambda manifest: manifest.update(format=2), "backup_newer"),
+        (lambda manifest: manifest["tables"].pop(), "backup_damaged"),
+        (lambda manifest: manifest["tables"][0].update(rows=99), "backup_damaged"),
+        (lambda manifest: manifest["tables"][0]["columns"].pop(), "backup_damaged"),
+    ],
+)
+def test_an_archive_that_does_not_fit_this_program_is_refused_before_anything_is_written(
+    loan: Clearance, empty: Callable[[str], Clearance], tmp_path: Path, change: Any, code: str
+) -> None:
+    save(loan, tmp_path / "b.tar")
+    other = empty("sqlite")
+    with pytest.raises(ClearanceError) as refused:
+        load_into(other, rewritten(tmp_path / "b.tar", tmp_path / "c.tar", change))
+    assert refused.value.code == code
+    assert migrate.current(other.database_as_found) is None
+
+
+@given(
+    st.tuples(
+        st.none() | st.binary(max_size=50),
+        st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        st.none() | st.booleans(),
+        st.none() | st.datetimes(timezones=st.just(UTC)),
+        st.recursive(st.none() | st.booleans() | st.text(max_size=5), lambda x: st.lists(x, max_size=3), max_leaves=5),
+    )
+)
+def test_a_row_is_read_as_it_was_written(row: tuple[Any, ...]) -> None:
+    kinds = {kind: kind for kind in ("bytes", "text", "integer", "real", "boolean", "time", "json")}
+    line = columns.encode(kinds, row)
+    assert line.count(b"\n") == 1
+    assert tuple(columns.decode(kinds, line).values()) == row
+
+
+def run(home: Path, *words: str, database_url: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    if database_url:
+        environment["CLEARANCE_DATABASE_URL"] = database_url
+    command = [sys.executable, "-m", "clearance", "--home", str(home), *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_commands_show_back_up_restore_and_refuse_to_cut_a_log_off(loan: Clearance, tmp_path: Path) -> None:
+    home = loan.settings.home
+    assert json.loads(run(home, "db", "status", "--json").stdout)["pending"] == []
+    made = run(home, "db", "backup", str(tmp_path / "b.tar"))
+    assert made.returncode == 0, made.stderr
+    with loan.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="later", owner="user:ada"))
+    (tmp_path / "seen").write_text(run(home, "audit", "checkpoint").stdout)
+
+    target = tmp_path / "target"
+    missing = run(target, "db", "restore", str(tmp_path / "b.tar"), "--json")
+    assert (missing.returncode, json.loads(missing.stdout)["error"]["code"]) == (2, "log_key_missing")
+    (target / "keys").mkdir()
+    shutil.copy(home / "keys" / "log.pem", target / "keys" / "log.pem")
+    shrunk = run(target, "db", "restore", str(tmp_path / "b.tar"), "--seen", str(tmp_path / "seen"), "--json")
+    assert (shrunk.returncode, json.loads(shrunk.stdout)["error"]["code"]) == (2, "log_would_shrink")
+    restored = run(target, "db", "restore", str(tmp_path / "b.tar"))
+    assert restored.returncode == 0, restored.stderr
+    assert "newer checkpoint" in restored.stderr
+    assert run(target, "audit", "verify").returncode == 0
+
+
+def test_the_commands_do_not_go_through_a_server(tmp_path: Path) -> None:
+    refused = run(tmp_path, "--url", "http://127.0.0.1:1", "db", "status", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "local_only")
+
+
+def test_memory_does_not_grow_with_the_database(settings: Settings) -> None:
+    """A table of 60 MB is saved and loaded within 40 MB more than the program takes anyway."""
+    program = """
+import resource, sys
+from pathlib import Path
+import sqlalchemy as sa
+from clearance.app import Clearance
+from clearance.settings import load
+from clearance.storage import backup, idempotency
+
+home = Path(sys.argv[1])
+one = Clearance(load(home=home))
+with one.database.write() as tx:
+    for n in range(600):
+        row = {"scope": str(n), "request_hash": "", "at": tx.now, "body": n.to_bytes(2, "big") * 50_000}
+        tx.execute(sa.insert(idempotency.keys), row)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+backup.write(one.database, home / "b.tar", program="", folders={})
+other = Clearance(load({}, home=home / "other"))
+backup.restore(other.database_as_found, home / "b.tar", folders={}, check=lambda tx, manifest: None)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert grown < 40 * 1024, f"{grown} KiB"
+"""
+    settings.home.mkdir(parents=True)
+    environment = {"PYTHONPATH": ":".join(sys.path), "CLEARANCE_DATABASE_URL": settings.database_url}
+    subprocess.run([sys.executable, "-c", program, str(settings.home)], env=environment, check=True, timeout=100)
+
+
+def test_times_are_written_as_the_rest_of_the_house_writes_them(loan: Clearance, tmp_path: Path) -> None:
+    saved = save(loan, tmp_path / "b.tar")
+    with tarfile.open(tmp_path / "b.tar") as tar:
+        manifest = tar.extractfile(backup.MANIFEST)
+        assert manifest is not None
+        assert json.load(manifest)["made_at"] == timestamp(saved.made_at)
