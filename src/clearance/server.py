@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 import clearance
 from clearance.api.core import install_error_handlers
+from clearance.api.expiry import WarnEarly
 from clearance.api.idempotency import OnceOnly
 from clearance.app import Clearance
 
@@ -55,7 +56,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "telemetry": ("telemetry",),
     "monitoring": ("evaluations", "figures", "monitors", "profiles", "windows"),
     "response": ("acknowledge", "alerts", "incidents", "notes", "resolve"),
-    "access": ("tokens", "whoami"),
+    "access": ("login-methods", "roles", "sessions", "tokens", "whoami"),
     "audit": ("audit",),
     "compliance": ("report",),
     "history": ("history",),
@@ -104,6 +105,7 @@ def create(
     else:
         install_error_handlers(app, lambda _request, _error: None)
     app.add_middleware(OnceOnly, parts=parts)
+    app.add_middleware(WarnEarly, parts=parts)
     for room in rooms:
         app.include_router(importlib.import_module(f"clearance.api.{room}").router, prefix=API)
 

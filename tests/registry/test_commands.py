@@ -164,3 +164,24 @@ def test_a_dataset_use_is_role_and_data(shell: Shell, tree: Path) -> None:
     for text in ("training", "eating=sha256:1", "test="):
         assert shell.error("versions", "register", "m", str(tree), "--dataset", text).code == "bad_dataset_use"
     assert shell.error("versions", "register", "m", str(tree), "--code", "/").code == "no_repository"
+
+
+def test_a_version_that_refers_elsewhere_is_pinned_tagged_named_and_deleted(shell: Shell, tree: Path) -> None:
+    shell.text("models", "create", "car-loan", "--owner", "alice")
+    made = shell.json("versions", "register", "car-loan", str(tree))
+    assert made["source"]["kind"] == "files"
+    assert shell.json("tags", "set", "car-loan", "area/team", "credit") == {"area/team": "credit"}
+    assert shell.json("tags", "set", "car-loan", "checked", "yes", "--version", "1") == {"checked": "yes"}
+    assert "credit" in shell.text("tags", "list", "car-loan")
+    assert shell.json("tags", "delete", "car-loan", "area/team") == {}
+    assert shell.error("tags", "delete", "car-loan", "area/team").code == "tag_not_found"
+    assert "shadow is car-loan/1" in shell.text("aliases", "set", "car-loan", "shadow", "1")
+    assert shell.json("aliases", "show", "car-loan", "shadow")["number"] == 1
+    assert shell.error("aliases", "set", "car-loan", "champion", "1").code == "promotion_denied"
+    assert "shadow" in shell.text("aliases", "list", "car-loan")
+    assert shell.json("aliases", "delete", "car-loan", "shadow") == []
+    assert shell.error("versions", "pin", "car-loan", "1", str(tree)).code == "version_pinned"
+    shell.text("versions", "delete", "car-loan", "1", "--reason", "wrong file")
+    assert shell.json("versions", "show", "car-loan", "1")["status"] == "deleted"
+    shell.text("models", "delete", "car-loan", "--reason", "a mistake")
+    assert shell.json("models", "show", "car-loan")["title"] is None

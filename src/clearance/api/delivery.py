@@ -10,6 +10,9 @@ from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
 from clearance.delivery import service, strategy
 from clearance.delivery.model import (
+    Alias,
+    AliasMove,
+    AliasTarget,
     Analysis,
     Environment,
     Move,
@@ -69,6 +72,42 @@ def rollback(
     """Go back to the last good version, or to the one named."""
     with app.database.write() as tx:
         return service.rollback(tx, caller, app.gate, model, body)
+
+
+@router.get("/models/{model}/aliases")
+def aliases(model: str, app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> tuple[Alias, ...]:
+    """The aliases that were given to versions of a model, by name."""
+    with app.database.read() as tx:
+        return service.list_aliases(tx, app.guards, model)
+
+
+@router.get("/models/{model}/aliases/{alias}")
+def alias(model: str, alias: str, app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> Alias:
+    """What an alias names; a guarded one names what serves in its environment."""
+    with app.database.read() as tx:
+        return service.resolve_alias(tx, app.guards, model, alias)
+
+
+@router.put("/models/{model}/aliases/{alias}")
+def set_alias(
+    model: str, alias: str, body: AliasTarget, app: App, caller: Annotated[Principal, needs(Permission.DELIVER)]
+) -> AliasMove:
+    """Let an alias name a version; a guarded one only by a promotion, and denied is 403 with the rules that failed."""
+    with app.database.write() as tx:
+        found = service.set_alias(tx, caller, app.gate, app.guards, model, alias, body.number)
+    if found.promotion is not None and (denied := refusal_of(found.promotion.decision)):
+        raise denied
+    return found
+
+
+@router.delete("/models/{model}/aliases/{alias}")
+def delete_alias(
+    model: str, alias: str, app: App, caller: Annotated[Principal, needs(Permission.DELIVER)]
+) -> tuple[Alias, ...]:
+    """Take an alias away; answers those that are left."""
+    with app.database.write() as tx:
+        service.delete_alias(tx, caller, app.guards, model, alias)
+        return service.list_aliases(tx, app.guards, model)
 
 
 @router.get("/strategies")

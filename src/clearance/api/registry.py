@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Response
 
 from clearance.access.model import Permission, Principal
-from clearance.api.blobs import blob_response
 from clearance.api.core import App, Cursor, Limit, needs
+from clearance.api.streams import blob_response
 from clearance.errors import NotFound
 from clearance.registry import dataset_file, service
 from clearance.registry.model import (
@@ -21,7 +21,9 @@ from clearance.registry.model import (
     NewDataset,
     NewModel,
     NewVersion,
+    Pin,
     Reason,
+    TagValue,
     Version,
 )
 from clearance.values import Page
@@ -61,6 +63,36 @@ def update_model(model: str, body: ModelChange, app: App, caller: Keeper) -> Mod
         return service.update_model(tx, caller, model, body)
 
 
+@router.post("/models/{model}/delete")
+def delete_model(model: str, body: Reason, app: App, caller: Stopper) -> Model:
+    """Retire a model and let its title go; name, versions and history stay."""
+    with app.database.write() as tx:
+        return service.delete_model(tx, caller, model, body.reason)
+
+
+@router.get("/models/{model}/tags")
+def model_tags(model: str, app: App, caller: Reader) -> Mapping[str, str]:
+    """The tags of a model, by key."""
+    with app.database.read() as tx:
+        return service.tags(tx, model)
+
+
+@router.put("/models/{model}/tags/{key:path}")
+def set_model_tag(model: str, key: str, body: TagValue, app: App, caller: Keeper) -> Mapping[str, str]:
+    """Put a tag on a model, in place of the one with this key; answers all its tags."""
+    with app.database.write() as tx:
+        service.set_tag(tx, caller, model, None, key, body.value)
+        return service.tags(tx, model)
+
+
+@router.delete("/models/{model}/tags/{key:path}")
+def delete_model_tag(model: str, key: str, app: App, caller: Keeper) -> Mapping[str, str]:
+    """Take a tag off a model; answers those that are left."""
+    with app.database.write() as tx:
+        service.delete_tag(tx, caller, model, None, key)
+        return service.tags(tx, model)
+
+
 @router.post("/models/{model}/versions", status_code=201)
 def register_version(model: str, body: NewVersion, app: App, caller: Registrar) -> Version:
     """Register the next version; upload the bytes of its files before."""
@@ -82,8 +114,8 @@ def get_version(model: str, number: int, app: App, caller: Reader) -> Version:
         return service.get_version(tx, model, number)
 
 
-@router.get("/models/{model}/versions/{number}/files/{path:path}", response_class=StreamingResponse)
-def get_file(model: str, number: int, path: str, app: App, caller: Reader) -> StreamingResponse:
+@router.get("/models/{model}/versions/{number}/files/{path:path}", response_class=Response)
+def get_file(model: str, number: int, path: str, app: App, caller: Reader) -> Response:
     """The bytes of one file of a version."""
     with app.database.read() as tx:
         version = service.get_version(tx, model, number)
@@ -126,6 +158,45 @@ def retire(model: str, number: int, body: Reason, app: App, caller: Stopper) -> 
     """Stop a version from being used, for good."""
     with app.database.write() as tx:
         return service.retire_version(tx, caller, model, number, body.reason)
+
+
+@router.post("/models/{model}/versions/{number}/delete")
+def delete(model: str, number: int, body: Reason, app: App, caller: Stopper) -> Version:
+    """Leave a tombstone: stopped for good, and left out where people choose; digest, evidence and history stay."""
+    with app.database.write() as tx:
+        return service.delete_version(tx, caller, model, number, body.reason)
+
+
+@router.post("/models/{model}/versions/{number}/pin")
+def pin(model: str, number: int, body: Pin, app: App, caller: Registrar) -> Version:
+    """Give a version that only referred to its bytes the files that they are, once; upload them before."""
+    with app.database.write() as tx:
+        return service.pin_version(tx, caller, app.blobs, model, number, body.files)
+
+
+@router.get("/models/{model}/versions/{number}/tags")
+def version_tags(model: str, number: int, app: App, caller: Reader) -> Mapping[str, str]:
+    """The tags of a version, by key."""
+    with app.database.read() as tx:
+        return service.tags(tx, model, number)
+
+
+@router.put("/models/{model}/versions/{number}/tags/{key:path}")
+def set_version_tag(
+    model: str, number: int, key: str, body: TagValue, app: App, caller: Registrar
+) -> Mapping[str, str]:
+    """Put a tag on a version, in place of the one with this key; answers all its tags."""
+    with app.database.write() as tx:
+        service.set_tag(tx, caller, model, number, key, body.value)
+        return service.tags(tx, model, number)
+
+
+@router.delete("/models/{model}/versions/{number}/tags/{key:path}")
+def delete_version_tag(model: str, number: int, key: str, app: App, caller: Registrar) -> Mapping[str, str]:
+    """Take a tag off a version; answers those that are left."""
+    with app.database.write() as tx:
+        service.delete_tag(tx, caller, model, number, key)
+        return service.tags(tx, model, number)
 
 
 @router.post("/datasets", status_code=201)

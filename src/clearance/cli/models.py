@@ -102,6 +102,21 @@ def update(
     show(connect(ctx).models.update(name, change), json, _render)
 
 
+@app.command("delete")
+def delete(
+    ctx: typer.Context,
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks in a year.")],
+    json: Json = False,
+) -> None:
+    """Retire a model and let its title go to another; its name, versions and history stay."""
+    show(
+        connect(ctx).models.delete(name, reason),
+        json,
+        lambda m: say(f"{m.name} is deleted; what is known of it stays."),
+    )
+
+
 @app.command("retire")
 def retire(
     ctx: typer.Context,

@@ -97,6 +97,38 @@ def register(
     show(client.versions.register(model, folder, contract=terms, provenance=story), json, render)
 
 
+@app.command("pin")
+def pin(
+    ctx: typer.Context,
+    model: Model,
+    number: Number,
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with the files that the version referred to, or its one file.")
+    ],
+    json: Json = False,
+) -> None:
+    """Give a version that only referred to its bytes the bytes, once; from then on it has a digest."""
+    found = connect(ctx).versions.pin(model, number, folder)
+    show(
+        found,
+        json,
+        lambda version: say(f"{version.name} is pinned: {counted(len(version.files), 'file')}\n{version.digest}"),
+    )
+
+
+@app.command("delete")
+def delete(
+    ctx: typer.Context,
+    model: Model,
+    number: Number,
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks in a year.")],
+    json: Json = False,
+) -> None:
+    """Leave a tombstone: it may never be used again and is left out of choices; digest, evidence and history stay."""
+    found = connect(ctx).versions.delete(model, number, reason)
+    show(found, json, lambda version: say(f"{version.name} is deleted; what is known of it stays."))
+
+
 @app.command("download")
 def download(
     ctx: typer.Context,
@@ -178,7 +210,8 @@ def _render(version: Version, completeness: Completeness) -> None:
         version.name,
         [
             ("status", f"{version.status} {version.status_reason and f'({version.status_reason})'}"),
-            ("digest", version.digest),
+            ("digest", version.digest or "none: its bytes are not pinned, and nothing admits it"),
+            ("source", f"{version.source.kind} {version.source.uri} {version.source.revision}".strip()),
             ("registered", f"{version.created_at:%Y-%m-%d %H:%M} UTC by {version.created_by}"),
             ("code", _code(version)),
             ("trainer", story.trainer),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clearance.client.gateway import Gateway
     from clearance.client.monitoring import Monitoring
     from clearance.client.policy import Approvals, Policy, Waivers
-    from clearance.client.registry import Datasets, Models, Versions
+    from clearance.client.registry import Datasets, Models, Tags, Versions
     from clearance.client.response import Alerts, Incidents
     from clearance.client.telemetry import Telemetry
 
@@ -54,6 +54,13 @@ class Client:
         from clearance.client.registry import Versions
 
         return Versions(self.http)
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Words on models and versions."""
+        from clearance.client.registry import Tags
+
+        return Tags(self.http)
 
     @cached_property
     def datasets(self) -> Datasets:

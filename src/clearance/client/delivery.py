@@ -8,6 +8,9 @@ from pathlib import Path
 
 from clearance.client.http import Http
 from clearance.delivery.model import (
+    Alias,
+    AliasMove,
+    AliasTarget,
     Analysis,
     Environment,
     Move,
@@ -53,6 +56,26 @@ class Delivery:
     def moves(self, model: str, environment: str = "production") -> Iterator[Move]:
         """Yield what has served for a model in an environment, newest first."""
         return self._http.pages(f"/models/{model}/moves", Move, environment=environment)
+
+    def aliases(self, model: str) -> tuple[Alias, ...]:
+        """Return the aliases that were given to versions of a model, by name."""
+        return self._http.get(f"/models/{model}/aliases", tuple[Alias, ...])
+
+    def alias(self, model: str, alias: str) -> Alias:
+        """Return what an alias names; a guarded one names what serves in its environment."""
+        return self._http.get(f"/models/{model}/aliases/{alias}", Alias)
+
+    def set_alias(self, model: str, alias: str, number: int) -> AliasMove:
+        """Let an alias name a version; of a guarded one that is a promotion.
+
+        Raises:
+            Denied: with the rules that failed in `details`.
+        """
+        return self._http.put(f"/models/{model}/aliases/{alias}", AliasMove, AliasTarget(number=number))
+
+    def delete_alias(self, model: str, alias: str) -> tuple[Alias, ...]:
+        """Take an alias away; return those that are left."""
+        return self._http.delete(f"/models/{model}/aliases/{alias}", tuple[Alias, ...])
 
     def rollback(self, model: str, reason: str, *, environment: str = "production", to: int | None = None) -> Rollback:
         """Go back to the last good version, or to the one named."""

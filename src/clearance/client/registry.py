@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,9 +25,12 @@ from clearance.registry.model import (
     NewDataset,
     NewModel,
     NewVersion,
+    Pin,
     Provenance,
     Reason,
     Risk,
+    Source,
+    TagValue,
     Version,
 )
 
@@ -53,6 +56,7 @@ class Models:
         risk: Risk = Risk.STANDARD,
         lifecycle: Lifecycle = Lifecycle.DEVELOPMENT,
         description: str = "",
+        title: str = "",
     ) -> Model:
         """Take a model into the inventory."""
         new = NewModel(
@@ -66,6 +70,7 @@ class Models:
             risk=risk,
             lifecycle=lifecycle,
             description=description,
+            title=title,
         )
         return self._http.post("/models", Model, new)
 
@@ -84,6 +89,10 @@ class Models:
     def retire(self, name: str, reason: str) -> Model:
         """Retire a model with all its versions, for good."""
         return self.update(name, ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason))
+
+    def delete(self, name: str, reason: str) -> Model:
+        """Retire a model and let its title go; name, versions and history stay."""
+        return self._http.post(f"/models/{_part(name)}/delete", Model, Reason(reason=reason))
 
 
 class Versions:
@@ -104,9 +113,7 @@ class Versions:
 
         An upload that broke off goes on where it stopped: files that arrived are not sent again.
         """
-        sources = read_tree(folder)
-        files = tuple(file_of(path, source) for path, source in sources.items())
-        _upload(self._http, [(file, sources[file.path]) for file in files])
+        files = _send_tree(self._http, folder)
         new = NewVersion(files=files, contract=contract, provenance=provenance or Provenance())
         return self._http.post(f"/models/{_part(model)}/versions", Version, new)
 
@@ -146,6 +153,45 @@ class Versions:
     def retire(self, model: str, number: int, reason: str) -> Version:
         """Stop a version from being used, for good."""
         return self._http.post(f"{_at(model, number)}/retire", Version, Reason(reason=reason))
+
+    def delete(self, model: str, number: int, reason: str) -> Version:
+        """Leave a tombstone: stopped for good, and left out where people choose."""
+        return self._http.post(f"{_at(model, number)}/delete", Version, Reason(reason=reason))
+
+    def refer(
+        self,
+        model: str,
+        source: Source,
+        *,
+        contract: ModelContract | None = None,
+        provenance: Provenance | None = None,
+    ) -> Version:
+        """Register a version whose bytes are not here: an endpoint, an image, or a place that somebody will pin."""
+        new = NewVersion(source=source, contract=contract, provenance=provenance or Provenance())
+        return self._http.post(f"/models/{_part(model)}/versions", Version, new)
+
+    def pin(self, model: str, number: int, folder: Path) -> Version:
+        """Give a version that only referred to its bytes those of a folder (or one file), once."""
+        return self._http.post(f"{_at(model, number)}/pin", Version, Pin(files=_send_tree(self._http, folder)))
+
+
+class Tags:
+    """Words on models, and on versions of them."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def get(self, model: str, number: int | None = None) -> Mapping[str, str]:
+        """Return the tags of a model, or of a version of it, by key."""
+        return self._http.get(_tags_of(model, number), dict[str, str])
+
+    def set(self, model: str, key: str, value: str, number: int | None = None) -> Mapping[str, str]:
+        """Put a tag there, in place of the one with this key; return all that are there."""
+        return self._http.put(f"{_tags_of(model, number)}/{_part(key)}", dict[str, str], TagValue(value=value))
+
+    def delete(self, model: str, key: str, number: int | None = None) -> Mapping[str, str]:
+        """Take a tag off; return those that are left."""
+        return self._http.delete(f"{_tags_of(model, number)}/{_part(key)}", dict[str, str])
 
 
 class Datasets:
@@ -205,6 +251,14 @@ class Datasets:
         return dataset
 
 
+def _send_tree(http: Http, folder: Path) -> tuple[File, ...]:
+    """Hash the files of a folder (or one file), send those that the server lacks, and return them all."""
+    sources = read_tree(folder)
+    files = tuple(file_of(path, source) for path, source in sources.items())
+    _upload(http, [(file, sources[file.path]) for file in files])
+    return files
+
+
 def _upload(http: Http, files: list[tuple[File, Path]]) -> None:
     """Send the files whose bytes the server lacks, each once."""
     sources = {file.sha256: source for file, source in files}
@@ -225,6 +279,10 @@ def _save(http: Http, url: str, folder: Path, file: File) -> None:
     finally:
         sink.close()
     sink.check(file.path, file.sha256)
+
+
+def _tags_of(model: str, number: int | None) -> str:
+    return f"/models/{_part(model)}/tags" if number is None else f"{_at(model, number)}/tags"
 
 
 def _at(model: str, number: int) -> str:

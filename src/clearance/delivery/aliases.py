@@ -56,11 +56,11 @@ def set_alias(
     _check(alias)
     registry.get_model(tx, model, lock=True)
     version = registry.get_version(tx, model, number)
-    if version.status is not VersionStatus.REGISTERED:
-        raise Conflict(f"{version.name} is {version.status}: no alias can name it", code="bad_status")
     environment = guards.get(alias)
     present = store.select_aliases(tx, model).get(alias)
     if environment is None:
+        if version.status is not VersionStatus.REGISTERED:
+            raise Conflict(f"{version.name} is {version.status}: no alias can name it", code="bad_status")
         if present != number:
             store.put_alias(tx, model, alias, number)
             _record(tx, caller, Event.ALIAS_SET, model, alias, {"from": present, "to": number})
