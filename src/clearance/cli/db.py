@@ -57,6 +57,12 @@ def backup(
     from clearance.storage import backup as archives
 
     with _opened(ctx) as parts:
+        if with_artifacts and parts.settings.artifacts_url:
+            raise InvalidInput(
+                "the artifacts are in an object store, not in this installation's folder",
+                code="artifacts_elsewhere",
+                hint="leave --with-artifacts out; keep versions of the bucket, or copy it, after this backup",
+            )
         folders = _folders(parts)
         wanted = {"artifacts": with_artifacts, "lake": with_lake, "keys": with_keys}
         made = archives.write(
@@ -135,40 +141,36 @@ def _read_checkpoint(path: Path | None) -> str | None:
 
 def _check_log(parts: Clearance, tx: Transaction, manifest: Manifest, kept: str | None) -> None:
     """Refuse a restored log that does not verify by the key at hand, or is not the one that an outsider has seen."""
-    from clearance.audit import checkpoint, log, store
+    from clearance.audit import checkpoint, log, proofs
 
     if manifest.checkpoint is None:
         return
-    if not (parts.settings.keys / "log.pem").exists():
+    keys = parts.settings.keys
+    if not any(keys.glob("log*.pem")):
         raise Conflict(
-            f"the key that signs this log is not in {parts.settings.keys}",
+            f"the key that signs this log is not in {keys}",
             code="log_key_missing",
             hint="put the keys folder of the old installation there first, or take a backup made with --with-keys",
         )
-    found = log.verify(tx, parts.log_verifier)
+    verifier = log.verifier(tx, parts.log_keys)
+    found = log.verify(tx, verifier)
     if not found.ok:
         raise VerificationFailed(
             f"the log in the backup does not verify: {found.problems[0]}",
             code="log_damaged",
-            hint="is the key in the keys folder this log's? else take an older backup; nothing was changed",
+            hint=f"is the key in {keys} this log's? else take an older backup; nothing was changed",
             details={"problems": list(found.problems)},
         )
     if kept is None:
         return
-    seen = checkpoint.verify(kept, parts.log_verifier)
+    seen = checkpoint.verify(kept, verifier)
     if seen.size > found.leaves:
         raise Conflict(
             f"this backup's log has {found.leaves} leaves, but {seen.size} were seen: restoring it would cut the log off",
             code="log_would_shrink",
             hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints",
         )
-    there = store.checkpoint_at(tx, seen.size)
-    if there is None or checkpoint.verify(there, parts.log_verifier).root != seen.root:
-        raise VerificationFailed(
-            f"the log in the backup is not the one that was seen: they differ in the first {seen.size} leaves",
-            code="log_forked",
-            hint="one of the two was written anew: keep both, and find out who did",
-        )
+    proofs.check_consistency(log.prove_consistency(tx, seen.size), verifier, kept)
 
 
 def _render_status(found: SchemaStatus) -> None:

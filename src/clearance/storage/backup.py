@@ -272,22 +272,33 @@ def _files_of(folder: Path) -> Iterator[Path]:
 
 
 def _newest_checkpoint(connection: sa.Connection, found: sa.MetaData) -> str | None:
-    notes = found.tables["audit_checkpoints"]
-    note: str | None = connection.execute(sa.select(notes.c.note).order_by(notes.c.size.desc()).limit(1)).scalar()
-    return note
+    """Return the newest signed note: since schema 0005 the log's head has it, before that the list of all."""
+    if "audit_head" in found.tables:
+        query = sa.select(found.tables["audit_head"].c.note)
+    else:
+        notes = found.tables["audit_checkpoints"]
+        query = sa.select(notes.c.note).order_by(notes.c.size.desc()).limit(1)
+    return connection.execute(query).scalar() or None
 
 
 def _check_empty(connection: sa.Connection, manifest: Manifest) -> None:
-    present = migrate.revision_of(connection)
+    """Refuse a database in which something happened: there is a leaf for each change, and none without one."""
     found = reflect(connection)
-    filled = next((t for t in found.sorted_tables if connection.execute(sa.select(t).limit(1)).first()), None)
-    if filled is not None or (found.tables and present != manifest.schema):
-        why = f"{filled.name} has rows" if filled is not None else f"it has the tables of schema {present}"
-        raise Conflict(
-            f"the database is not empty: {why}",
-            code="database_not_empty",
-            hint="restore into a new database, or move clearance.db away; nothing was changed",
-        )
+    if not found.tables:
+        return
+    present = migrate.revision_of(connection)
+    leaves = found.tables.get("audit_leaves")
+    if (
+        present == manifest.schema
+        and leaves is not None
+        and connection.execute(sa.select(leaves).limit(1)).first() is None
+    ):
+        return
+    raise Conflict(
+        f"the database is not empty: it has {len(found.tables)} tables of schema {present or 'unknown'}",
+        code="database_not_empty",
+        hint="restore into a new database, or move clearance.db away; nothing was changed",
+    )
 
 
 def _load(connection: sa.Connection, tar: tarfile.TarFile, manifest: Manifest) -> None:
