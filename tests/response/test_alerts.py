@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,9 @@ from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from clearance.response import service
-from clearance.response.model import Alert, AlertState, IncidentState, fingerprint, retry_after
+from clearance.response.model import LONGEST_SEND, Alert, AlertState, IncidentState, fingerprint, retry_after
+from clearance.settings import Settings
+from clearance.storage.database import Database
 
 SYSTEM = Principal(name="system:test", roles=(Role.ADMIN,))
 OPERATOR = Principal(name="user:olga", roles=(Role.OPERATOR,))
@@ -123,6 +126,55 @@ def test_a_notification_is_tried_again_until_it_arrives(parts: Clearance, clock:
     assert service.deliver_due(parts.database, send) == 1
     assert service.deliver_due(parts.database, send) == 0
     assert [alert.title for alert in arrived] == ["car-loan/2 was rolled back"]
+
+
+def test_two_processes_that_look_at_once_send_a_notification_once(settings: Settings, clock: FixedClock) -> None:
+    both = [Clearance(settings, clock) for _ in range(2)]
+    raised(both[0])
+    both[1].database  # noqa: B018  # made before the threads start
+    looking = threading.Barrier(2)
+    sent: list[Alert] = []
+
+    class Looking:
+        """The database of a process that has read what is due just when the other one has."""
+
+        def __init__(self, database: Database) -> None:
+            self.read, self._write = database.read, database.write
+            self._first = True
+
+        def write(self) -> Any:
+            if self._first:
+                self._first = False
+                looking.wait(10)
+            return self._write()
+
+    def turn(parts: Clearance) -> None:
+        service.deliver_due(cast("Database", Looking(parts.database)), sent.append)
+
+    threads = [threading.Thread(target=turn, args=(parts,)) for parts in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 1
+    for parts in both:
+        parts.close()
+
+
+def test_what_a_process_was_sending_when_it_died_is_sent_by_another_after_a_while(
+    parts: Clearance, clock: FixedClock
+) -> None:
+    raised(parts)
+
+    def die(_alert: Alert) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        service.deliver_due(parts.database, die)
+    arrived: list[Alert] = []
+    assert service.deliver_due(parts.database, arrived.append) == 0, "the other one may still be at it"
+    clock.advance(LONGEST_SEND)
+    assert service.deliver_due(parts.database, arrived.append) == 1
 
 
 def test_the_client_and_its_errors(as_user: Callable[..., Client], sqlite_parts: Clearance) -> None:

@@ -14,6 +14,8 @@ from clearance.values import digest_of, request, value
 
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
+LONGEST_SEND = timedelta(seconds=25)
+"""How long one process has a notification to itself: longer than a webhook is waited for, four steps of 5 s."""
 MOST_ATTEMPTS = 34
 """With `retry_after` a day of attempts: a webhook that is down for a night misses nothing."""
 

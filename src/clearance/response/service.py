@@ -14,6 +14,7 @@ from clearance.audit.model import Entry
 from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
 from clearance.response import store
 from clearance.response.model import (
+    LONGEST_SEND,
     MOST_ATTEMPTS,
     Alert,
     AlertState,
@@ -198,10 +199,12 @@ def resolve_incident(tx: Transaction, caller: Principal, incident_id: str, cause
 
 
 def deliver_due(database: Database, send: Callable[[Alert], None]) -> int:
-    """Try every notification that is due, each in a transaction of its own; return how many arrived.
+    """Try every notification that is due, each in transactions of its own; return how many arrived.
 
-    At least once: a process that dies between sending and noting sends again. `send` raises ClearanceError when the
-    message did not arrive; it is then tried again later, for a day, and the last error stays visible.
+    One process at a time sends a notification: it puts it off for `LONGEST_SEND` before it begins, which only one can.
+    At least once: of a process that dies between sending and noting, another takes it up after that time. `send` raises
+    ClearanceError when the message did not arrive; it is then tried again later, for a day, and the last error stays
+    visible.
     """
     with database.read() as tx:
         due = store.due_notifications(tx, tx.now, MOST_ATTEMPTS)
@@ -210,7 +213,10 @@ def deliver_due(database: Database, send: Callable[[Alert], None]) -> int:
 
 
 def _deliver(database: Database, send: Callable[[Alert], None], notification: Notification, alert: Alert) -> bool:
-    """Try a notification once, and note what came of it; return whether it arrived."""
+    """Try a notification once, if no other process does, and note what came of it; return whether it arrived."""
+    with database.write() as tx:
+        if not store.claim_notification(tx, notification, tx.now + LONGEST_SEND):
+            return False
     attempts = notification.attempts + 1
     error = ""
     try:

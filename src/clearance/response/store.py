@@ -181,6 +181,16 @@ def due_notifications(tx: Transaction, at: datetime, most_attempts: int) -> list
     return [Notification(**row._mapping) for row in tx.execute(query)]
 
 
+def claim_notification(tx: Transaction, notification: Notification, until: datetime) -> bool:
+    """Put a notification off until then, unless another process has done so since it was read."""
+    mine = (
+        notifications.c.id == notification.id,
+        notifications.c.next_at == notification.next_at,
+        notifications.c.sent_at.is_(None),
+    )
+    return tx.execute(sa.update(notifications).where(*mine).values(next_at=until)).rowcount == 1
+
+
 def update_notification(tx: Transaction, notification: Notification) -> None:
     tx.execute(sa.update(notifications).where(notifications.c.id == notification.id).values(**asdict(notification)))
 
