@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -21,14 +21,16 @@ from clearance.storage.database import Database
 from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
-    from clearance.delivery.aliases import Guards
     from clearance.access.oidc import Oidc
+    from clearance.delivery.aliases import Guards
     from clearance.delivery.driver import Driver
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
     from clearance.gateway.service import Gateway
     from clearance.monitoring.driver import Driver as MonitorDriver
     from clearance.policy.engine import Engine
+    from clearance.registry.artifacts.collection import Needed
+    from clearance.storage.database import Transaction
     from clearance.storage.jobs import Jobs
     from clearance.telemetry.ingest import Ingest
     from clearance.telemetry.lake import Lake
@@ -126,6 +128,18 @@ class Clearance:
     def blobs(self) -> BlobStore:
         """Artifact files and datasets, named by digest."""
         return open_store(self.settings.artifacts, self.settings.artifacts_url)
+
+    @property
+    def keepers(self) -> tuple[Needed, ...]:
+        """One function of each room that keeps digests of blobs: what it names is never collected."""
+        from clearance.registry import service as registry
+
+        return (registry.needed_blobs,)
+
+    def needed_blobs(self, tx: Transaction) -> Iterator[str]:
+        """Yield the digests of all blobs that some room needs, more than once perhaps."""
+        for keeper in self.keepers:
+            yield from keeper(tx)
 
     @part
     def lake(self) -> Lake:

@@ -80,6 +80,12 @@ class Unavailable(ClearanceError):
     kind = "unavailable"
 
 
+class RateLimited(ClearanceError):
+    """Too much of this came in too short a time; `details["retry_after_seconds"]` says when to try again."""
+
+    kind = "rate_limited"
+
+
 KINDS: tuple[type[ClearanceError], ...] = (
     InvalidInput,
     TooLarge,
@@ -90,4 +96,5 @@ KINDS: tuple[type[ClearanceError], ...] = (
     Denied,
     VerificationFailed,
     Unavailable,
+    RateLimited,
 )

@@ -33,6 +33,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "datasets",
     ),
     "blobs": ("blobs", "missing-blobs"),
+    "uploads": ("uploads",),
+    "artifacts": ("artifacts",),
     "evidence": ("keys", "passport", "signature", "statements"),
     "checks": ("checks", "suites"),
     "policy": ("admission", "decisions", "policy"),

@@ -20,11 +20,15 @@ class Settings:
     home: Path
     """Data folder: database, keys, artifacts, telemetry."""
     database_url: str
-    """SQLAlchemy URL; SQLite in the home by default, `postgresql+psycopg://…` when it is outgrown."""
+    """SQLAlchemy URL; SQLite in the home by default, `postgresql+psycopg://…` when it is outgrown.
+
+    With `?passfile=/path`, PostgreSQL's library reads the password there for every new connection."""
     url: str
     """Server that the CLI and client talk to; empty: local mode on the home."""
     token: str
-    """Bearer token for that server."""
+    """Bearer token for that server, or where it stands: `env:NAME` or `file:/path`."""
+    public_url: str
+    """Address under which people reach this server, such as `https://clearance.example.com`; empty: as they asked for it."""
     log_origin: str
     """Name of the audit log in its checkpoints (C2SP origin line)."""
     artifacts_url: str
@@ -40,13 +44,31 @@ class Settings:
     routing_refresh_seconds: float
     """How old the gateway's picture of what serves may be, in seconds."""
     webhook_url: str
-    """Where alerts are POSTed as JSON, an http or https address; empty: they are written to the server's log only."""
+    """Where alerts are POSTed as JSON: an http or https address, or where that stands, `env:NAME` or `file:/path`.
+
+    Empty: they are written to the server's log only."""
     monitor_seconds: float
     """How often a server looks for monitors to evaluate, in seconds; 0: never by itself, only when it is asked to."""
     guarded_aliases: str
     """Aliases that are pointers: `alias=environment`, by commas; such an alias moves only by a promotion in its environment."""
     ingest_linger_ms: int
     """How long a telemetry batch waits for company before it is committed, in milliseconds."""
+    oidc_issuer: str
+    """Issuer of the OpenID Connect provider where people log in, exactly as it calls itself; empty: tokens only."""
+    oidc_client_id: str
+    """What the provider knows this server's console as."""
+    oidc_client_secret: str
+    """Secret of that client: `env:NAME` or `file:/path`, read again when it changes; empty for a public client."""
+    oidc_cli_client_id: str
+    """Public client that `clearance login` uses for the device flow; empty: the console's."""
+    oidc_scopes: str
+    """Scopes to ask the provider for."""
+    oidc_name_claim: str
+    """Claim that names a person; empty: the verified `email`, else `preferred_username`."""
+    oidc_groups_claim: str
+    """Claim that lists a person's groups, to which roles may be bound."""
+    session_hours: float
+    """How long a log-in lasts, in hours."""
 
     @property
     def artifacts(self) -> Path:
@@ -96,6 +118,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         database_url=found.get("database_url") or f"sqlite:///{folder / 'clearance.db'}",
         url=found.get("url", "").rstrip("/"),
         token=found.get("token", ""),
+        public_url=_address(found, "public_url").rstrip("/"),
         log_origin=found.get("log_origin", "clearance.local/log"),
         artifacts_url=found.get("artifacts_url", ""),
         max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
@@ -103,10 +126,18 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         upload_hours=_number(found, "upload_hours", 24),
         max_request_kb=int(_number(found, "max_request_kb", 65_536)),
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
-        webhook_url=_address(found, "webhook_url"),
+        webhook_url=_address(found, "webhook_url", reference=True),
         monitor_seconds=_number(found, "monitor_seconds", 60),
         guarded_aliases=found.get("guarded_aliases", "champion=production,production=production,staging=staging"),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),
+        oidc_issuer=_address(found, "oidc_issuer"),
+        oidc_client_id=_with_issuer(found, "oidc_client_id"),
+        oidc_client_secret=found.get("oidc_client_secret", ""),
+        oidc_cli_client_id=found.get("oidc_cli_client_id", ""),
+        oidc_scopes=found.get("oidc_scopes", "openid profile email"),
+        oidc_name_claim=found.get("oidc_name_claim", ""),
+        oidc_groups_claim=found.get("oidc_groups_claim", "groups"),
+        session_hours=_number(found, "session_hours", 12),
     )
 
 
@@ -121,11 +152,27 @@ def _folder(given: Path | None, named: str) -> Path:
         ) from error
 
 
-def _address(found: Mapping[str, str], name: str) -> str:
-    """Return an address of the web, or nothing; what was given is not repeated in the error, for it may hold a secret."""
+def _with_issuer(found: Mapping[str, str], name: str) -> str:
+    text = found.get(name, "")
+    if found.get("oidc_issuer") and not text:
+        raise InvalidInput(
+            f"{PREFIX}OIDC_ISSUER is set, but {PREFIX}{name.upper()} is not",
+            code="bad_setting",
+            hint="register Clearance as a client at the identity provider; it gives the client id",
+        )
+    return text
+
+
+def _address(found: Mapping[str, str], name: str, *, reference: bool = False) -> str:
+    """Return an address of the web, or nothing, or where it stands if that is allowed.
+
+    What was given is not repeated in the error, for it may hold a secret.
+    """
     from urllib.parse import urlsplit
 
     text = found.get(name, "").strip()
+    if reference and text.startswith(("env:", "file:")):
+        return text
     try:
         parsed = urlsplit(text)
         good = parsed.scheme in {"http", "https"} and bool(parsed.hostname) and parsed.port != 0
@@ -135,7 +182,7 @@ def _address(found: Mapping[str, str], name: str) -> str:
         raise InvalidInput(
             f"{PREFIX}{name.upper()} is no http:// or https:// address",
             code="bad_setting",
-            hint="such as https://alerts.example.com/hooks/clearance; unset it to have alerts in the log only",
+            hint=f"such as https://{name.partition('_')[0]}.example.com; unset it to do without",
         )
     return text
 

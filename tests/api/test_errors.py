@@ -69,7 +69,8 @@ def test_a_token_works_until_it_expires_or_is_revoked(parts: Clearance, clock: F
         short = issue_token(tx, ADA, NewToken(name="ci", roles=(Role.DEVELOPER,), days=1))
         long = issue_token(tx, ADA, NewToken(name="bo", roles=(Role.VIEWER, Role.APPROVER), days=30))
     with parts.database.read() as tx:
-        assert authenticate(tx, short.secret) == Principal(name="user:ci", roles=(Role.DEVELOPER,))
+        known = authenticate(tx, short.secret)
+        assert (known.name, known.roles, known.issued_by) == ("user:ci", (Role.DEVELOPER,), "user:ada")
     clock.advance(timedelta(days=1))
     with parts.database.read() as tx, pytest.raises(Unauthenticated, match="expired on 2026-01-06") as expired:
         authenticate(tx, short.secret)

@@ -16,7 +16,7 @@ from clearance.client.transport import InProcessTransport
 from clearance.storage import idempotency
 
 ADA = Principal(name="user:ada", roles=(Role.ADMIN,))
-BODY = {"name": "ci", "roles": ["developer"]}
+BODY = {"subject": "user:ci", "role": "developer"}
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def http(parts: Clearance) -> Iterator[httpx.Client]:
 
 
 def post(http: httpx.Client, key: str, body: dict[str, Any] | None = None) -> httpx.Response:
-    return http.post("/tokens", json=body or BODY, headers={"idempotency-key": key})
+    return http.post("/roles", json=body or BODY, headers={"idempotency-key": key})
 
 
 def count(http: httpx.Client) -> int:
-    return len(http.get("/tokens").json()["items"])
+    return len(http.get("/roles").json()["items"])
 
 
 def test_the_same_request_again_gets_the_first_answer_and_changes_nothing(http: httpx.Client) -> None:
@@ -47,13 +47,13 @@ def test_the_same_request_again_gets_the_first_answer_and_changes_nothing(http: 
 
 def test_a_key_is_for_one_request(http: httpx.Client) -> None:
     post(http, "k1")
-    refused = post(http, "k1", {**BODY, "name": "other"})
+    refused = post(http, "k1", {**BODY, "subject": "user:other"})
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
     assert count(http) == 1
 
 
 def test_a_refused_request_may_be_corrected_under_the_same_key(http: httpx.Client) -> None:
-    assert post(http, "k1", {**BODY, "name": ""}).status_code == 422
+    assert post(http, "k1", {**BODY, "subject": ""}).status_code == 422
     assert post(http, "k1").status_code == 201
 
 
@@ -64,6 +64,16 @@ def test_when_the_answer_was_lost_the_second_request_says_so(http: httpx.Client,
     again = post(http, "k1")
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
     assert count(http) == 1
+
+
+def test_an_answer_with_a_secret_is_not_kept(http: httpx.Client, parts: Clearance) -> None:
+    body = {"name": "ci", "roles": ["viewer"]}
+    issued = http.post("/tokens", json=body, headers={"idempotency-key": "k1"}).json()
+    with parts.database.read() as tx:
+        kept = tx.execute(idempotency.keys.select()).one()
+    assert issued["secret"] not in str(kept)
+    again = http.post("/tokens", json=body, headers={"idempotency-key": "k1"})
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
 
 
 def test_of_many_at_once_one_takes_effect(parts: Clearance) -> None:
@@ -86,7 +96,7 @@ def test_of_many_at_once_one_takes_effect(parts: Clearance) -> None:
     with parts.database.read() as tx:
         from clearance.access import service
 
-        assert len(service.list_tokens(tx)) == 1
+        assert len(service.list_bindings(tx)) == 1
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(http: httpx.Client, parts: Clearance) -> None:
@@ -97,5 +107,5 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(http: httpx.Cl
             yield b" " * 1024
         pytest.fail("the whole body was read")
 
-    refused = http.post("/tokens", content=endless(), headers={"content-type": "application/json"})
+    refused = http.post("/roles", content=endless(), headers={"content-type": "application/json"})
     assert (refused.status_code, refused.json()["code"]) == (413, "request_too_large")

@@ -29,20 +29,20 @@ def test_a_webhook_that_refuses_is_told_by_its_answer_and_not_by_its_address(ale
     with receiving(port) as receiver:
         receiver.status = status
         with pytest.raises(Unavailable, match=f"it answered {status}") as error:
-            sender(f"http://127.0.0.1:{port}/secret")(alert)
+            sender(lambda: f"http://127.0.0.1:{port}/secret")(alert)
     assert "secret" not in error.value.message
 
 
 def test_a_webhook_gets_the_alert_with_its_figures(alert: Alert) -> None:
     port = free_port()
     with receiving(port) as receiver:
-        sender(f"http://127.0.0.1:{port}/")(alert)
+        sender(lambda: f"http://127.0.0.1:{port}/")(alert)
     found = receiver.received.get_nowait()
     assert (found["id"], found["severity"], found["details"]) == (alert.id, "page", {"accuracy": 0.81})
 
 
 def test_without_a_webhook_the_log_has_the_alert(alert: Alert, caplog: pytest.LogCaptureFixture) -> None:
-    sender("")(alert)
+    sender(lambda: "")(alert)
     assert f"PAGE car-loan/2 was rolled back ({alert.id})" in caplog.text
 
 
@@ -55,7 +55,8 @@ def test_waiting_doubles_up_to_an_hour_and_lasts_a_day() -> None:
 def test_what_never_arrives_is_given_up_and_said_loudly(
     alert: Alert, sqlite_parts: Clearance, clock: FixedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send = sender(f"http://127.0.0.1:{free_port()}/")
+    address = f"http://127.0.0.1:{free_port()}/"
+    send = sender(lambda: address)
     for _ in range(MOST_ATTEMPTS + 2):
         service.deliver_due(sqlite_parts.database, send)
         clock.advance(LONGEST_RETRY)

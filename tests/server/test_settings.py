@@ -39,7 +39,7 @@ def test_an_address_of_the_web_is_taken(tmp_path: Path, address: str) -> None:
         "http://[secret",
         "http://secret:99999/",
         "http://sec ret/",
-        "file:///secret",
+        "gopher://secret/",
         "http://secret/\x00",
     ],
 )

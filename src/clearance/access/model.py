@@ -1,7 +1,8 @@
-"""Principals, the seven roles, and what each may do; pure."""
+"""Principals, the seven roles, what each may do and for which models; pure."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ from clearance.values import request, value
 class Permission(StrEnum):
     """What a route can require; every route declares exactly one."""
 
+    OWN = "own"  # one's own session and identity: whoever is known
     READ = "read"
     MODEL_WRITE = "model.write"
     VERSION_REGISTER = "version.register"
@@ -30,6 +32,7 @@ class Permission(StrEnum):
     MONITOR_WRITE = "monitor.write"
     RESPOND = "respond"  # acknowledge and resolve alerts, work on incidents
     AUDIT_READ = "audit.read"
+    ARTIFACTS_COLLECT = "artifacts.collect"  # read all that is stored through, remove what nothing needs
     ACCESS_ADMIN = "access.admin"
 
 
@@ -47,9 +50,10 @@ class Role(StrEnum):
 
 _P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({_P.READ}),
+    Role.VIEWER: frozenset({_P.OWN, _P.READ}),
     Role.DEVELOPER: frozenset(
         {
+            _P.OWN,
             _P.READ,
             _P.MODEL_WRITE,
             _P.VERSION_REGISTER,
@@ -62,10 +66,11 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             _P.TELEMETRY_READ,
         }
     ),
-    Role.VALIDATOR: frozenset({_P.READ, _P.EVIDENCE_WRITE, _P.CHECK_RUN, _P.DECIDE, _P.TELEMETRY_READ}),
-    Role.APPROVER: frozenset({_P.READ, _P.DECIDE, _P.APPROVE, _P.WAIVE}),
+    Role.VALIDATOR: frozenset({_P.OWN, _P.READ, _P.EVIDENCE_WRITE, _P.CHECK_RUN, _P.DECIDE, _P.TELEMETRY_READ}),
+    Role.APPROVER: frozenset({_P.OWN, _P.READ, _P.DECIDE, _P.APPROVE, _P.WAIVE}),
     Role.OPERATOR: frozenset(
         {
+            _P.OWN,
             _P.READ,
             _P.VERSION_STOP,
             _P.DECIDE,
@@ -77,50 +82,143 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             _P.RESPOND,
         }
     ),
-    Role.AUDITOR: frozenset({_P.READ, _P.TELEMETRY_READ, _P.AUDIT_READ}),
+    Role.AUDITOR: frozenset({_P.OWN, _P.READ, _P.TELEMETRY_READ, _P.AUDIT_READ}),
     Role.ADMIN: frozenset(Permission),
 }
 """Least privilege: what is not listed is refused."""
 
 
+PEOPLE_ONLY = frozenset({Permission.APPROVE, Permission.WAIVE})
+"""What no program may do, whatever its roles: somebody has to have looked."""
+SERVICE = "service:"
+"""How the names of programs begin; everybody else is a person (`user:`, `local:`) or Clearance itself (`system:`)."""
+
+
+@value
+class TeamRole:
+    """A role that counts for the models of one team only."""
+
+    role: Role
+    team: str
+
+
+@value
+class Scope:
+    """What a token is narrowed to, within its roles; what is left empty narrows nothing."""
+
+    permissions: tuple[Permission, ...] = ()
+    models: tuple[str, ...] = ()
+    team: str | None = None
+
+    def reaches(self, place: Place) -> bool:
+        """Whether a request about this place lies within."""
+        model = not self.models or place.model in self.models
+        return model and (self.team is None or self.team == place.team)
+
+
+@value
+class Place:
+    """What a request is about: one model, or one that is to be (then only its team is known), or neither."""
+
+    model: str | None = None
+    team: str | None = None
+
+
+NOWHERE = Place()
+"""About no model that is known: only roles that hold for all teams count, and no token narrowed to some."""
+
+
 @value
 class Principal:
-    """Who is calling: a name (`user:alice`, `local:root`, `system:rollouts`) and roles."""
+    """Who is calling: a name (`user:alice`, `service:ci`, `local:root`, `system:rollouts`), roles, and their limits."""
 
     name: str
     roles: tuple[Role, ...]
+    team_roles: tuple[TeamRole, ...] = ()
+    scope: Scope | None = None
+    issued_by: str = ""
+    """Who made the token that speaks for this principal; empty where no token does."""
+    expires_at: datetime | None = None
+    """When the token or session ends."""
+
+    def at(self, place: Place) -> Principal:
+        """Return who this is towards one place: with the roles that hold there, and nothing left to be asked of it."""
+        if self.scope is None and not self.team_roles:
+            return self
+        if self.scope is not None and not self.scope.reaches(place):
+            return replace(self, roles=(), team_roles=(), scope=None)
+        there = (each.role for each in self.team_roles if each.team == place.team)
+        kept = None if self.scope is None or not self.scope.permissions else Scope(permissions=self.scope.permissions)
+        return replace(self, roles=tuple(dict.fromkeys((*self.roles, *there))), team_roles=(), scope=kept)
+
+    def stands_for(self, name: str) -> bool:
+        """Whether this is that person, or speaks by a token that they made: then it is their voice all the same."""
+        return name in {self.name, self.issued_by}
 
     def may(self, permission: Permission) -> bool:
+        """Whether this is allowed everywhere; ask `at(place)` about one place."""
+        if permission is Permission.OWN:
+            return True
+        if permission in PEOPLE_ONLY and self.name.startswith(SERVICE):
+            return False
+        if self.scope is not None and not self._within(self.scope, permission):
+            return False
         return any(permission in GRANTS[role] for role in self.roles)
+
+    @staticmethod
+    def _within(scope: Scope, permission: Permission) -> bool:
+        everywhere = scope.reaches(NOWHERE)
+        return everywhere and (not scope.permissions or permission in scope.permissions)
 
 
 SYSTEM = Principal(name="system:clearance", roles=(Role.ADMIN,))
 """Clearance itself: reconcile loops, alarms, the gateway."""
 
 
-def require(principal: Principal, permission: Permission) -> None:
-    """Let the principal pass or refuse.
+def require(principal: Principal, permission: Permission, place: Place | None = None) -> Principal:
+    """Let the principal pass or refuse; return them as they stand towards the place.
+
+    Args:
+        principal: who asks.
+        permission: what they need.
+        place: what it is about; None where that was taken into account before, or it is about everything.
 
     Raises:
-        Forbidden: none of its roles has the permission.
+        Forbidden: it may not, and the hint says what it would take.
     """
-    if not principal.may(permission):
-        able = ", ".join(role.value for role in Role if permission in GRANTS[role])
-        raise Forbidden(
-            f"{principal.name} may not do this: it needs the permission {permission.value}",
-            code="permission_missing",
-            hint=f"roles that have it: {able}",
-            details={"permission": permission.value, "roles": [role.value for role in principal.roles]},
-        )
+    here = principal if place is None else principal.at(place)
+    if here.may(permission):
+        return here
+    raise Forbidden(
+        f"{principal.name} may not do this: it needs the permission {permission.value}",
+        code="permission_missing",
+        hint=_way_out(principal, permission),
+        details={"permission": permission.value, "roles": [role.value for role in principal.roles]},
+    )
+
+
+def _way_out(principal: Principal, permission: Permission) -> str:
+    if permission in PEOPLE_ONLY and principal.name.startswith(SERVICE):
+        return "a person has to do this, with a log-in or token of their own"
+    if principal.scope is not None:
+        return "the token is narrowed to some permissions, models or one team; this lies outside of that"
+    able = ", ".join(role.value for role in Role if permission in GRANTS[role])
+    if principal.team_roles:
+        held = ", ".join(f"{each.role.value} for {each.team}" for each in principal.team_roles)
+        return f"roles that have it: {able}; held for one team only: {held}"
+    return f"roles that have it: {able}"
 
 
 @request
 class NewToken:
-    """A token to issue: for whom, with which roles, for how many days."""
+    """A token to issue: for whom, with which roles, for how many days, narrowed to what."""
 
     name: str
     roles: tuple[Role, ...]
     days: float = 90
+    service: bool = False
+    """For a program: `service:NAME` instead of `user:NAME`; it can't approve."""
+    scope: Scope | None = None
 
 
 @value
@@ -130,10 +228,15 @@ class Token:
     id: str
     name: str
     roles: tuple[Role, ...]
+    scope: Scope | None
     issued_at: datetime
     issued_by: str
     expires_at: datetime
     revoked_at: datetime | None
+    successor: str | None
+    """The token that replaces this one."""
+    last_used_at: datetime | None
+    """To within a minute."""
 
 
 @value
@@ -142,3 +245,11 @@ class IssuedToken:
 
     token: Token
     secret: str
+
+
+@request
+class Rotation:
+    """How to replace a token."""
+
+    overlap_seconds: float = 3600
+    """How long the old one still works."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,9 +12,11 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from clearance.access.model import Permission, Principal, require
+from clearance.api import place
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unauthenticated
 
@@ -28,6 +32,7 @@ STATUS: dict[str, HTTPStatus] = {
     "denied": HTTPStatus.FORBIDDEN,
     "verification_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "error": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """HTTP status of each kind of error; nowhere else is one chosen."""
@@ -37,6 +42,8 @@ _HEADERS = {
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "1"},
 }
 COOKIE = "clearance_session"
+EXPIRES = "clearance.expires_at"
+"""Where a request's scope says when the caller's token ends, for the header that warns of it."""
 ErrorPage = Callable[[Request, ClearanceError], Response | None]
 
 
@@ -56,37 +63,95 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="most items on a page")]
 
 
 def identify(request: Request) -> Principal:
-    """Return who is calling: the local user of an in-process call, or the owner of the bearer token or session cookie.
+    """Return who is calling: the local user of an in-process call, or the owner of the token or session.
 
     Raises:
         Unauthenticated: nobody.
+        RateLimited: too many wrong tokens came from there.
     """
-    local: Principal | None = request.scope.get("clearance.principal")
+    local = _local(request)
+    return local if local is not None else parts(request).sessions.principal(bearer_of(request), address_of(request))
+
+
+async def known(request: Request) -> Principal:
+    """Return the same as `identify` without keeping others waiting; at once for a token that was just here."""
+    local = _local(request)
     if local is not None:
         return local
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not bearer:
+    bearer, sessions = bearer_of(request), parts(request).sessions
+    remembered = sessions.remembered(bearer)
+    if remembered is not None:
+        return remembered
+    return await run_in_threadpool(sessions.principal, bearer, address_of(request))
+
+
+def bearer_of(request: Request) -> str:
+    """Return the token that a request carries, as `Bearer`, as the password of `Basic`, or in the session's cookie.
+
+    Raises:
+        Unauthenticated: none.
+    """
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    bearer = sent.strip() if scheme.lower() == "bearer" else _password(sent) if scheme.lower() == "basic" else ""
+    if not bearer and request.method in {"GET", "HEAD"}:
         # A cookie only ever reads: pages change state through forms that carry the token of the session themselves.
-        bearer = request.cookies.get(COOKIE, "") if request.method in {"GET", "HEAD"} else ""
+        bearer = request.cookies.get(COOKIE, "")
     if not bearer:
         raise Unauthenticated(
             "this needs a token",
             code="token_missing",
             hint="send it as `Authorization: Bearer …`; an administrator makes one: `clearance tokens issue NAME --role ROLE`",
         )
-    return parts(request).sessions.principal(bearer)
+    return bearer
+
+
+def address_of(request: Request) -> str:
+    """Return where a request comes from, as the server in front of us says."""
+    return request.client.host if request.client else ""
+
+
+def _local(request: Request) -> Principal | None:
+    found: Principal | None = request.scope.get("clearance.principal")
+    return found
+
+
+def _password(credentials: str) -> str:
+    """Return the password of HTTP Basic (RFC 7617): clients that know no other way carry the token there, under any name."""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 class Needs:
-    """The dependency by which a route declares its permission; answers who is calling."""
+    """The dependency by which a route declares its permission; answers who is calling, with the roles that count there.
+
+    What the request is about is found in `place`, for every route in the same way: a role that is bound to one team counts
+    only for that team's models, and a narrowed token only for what it names. A request about no known model needs both to
+    be without such limits.
+    """
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
-    def __call__(self, request: Request) -> Principal:
-        principal = identify(request)
-        require(principal, self.permission)
-        return principal
+    async def __call__(self, request: Request) -> Principal:
+        return await self.admit(request, await known(request))
+
+    async def admit(self, request: Request, principal: Principal) -> Principal:
+        """Return the principal as they stand towards what the request is about, or refuse.
+
+        Raises:
+            Forbidden: the permission is missing there.
+        """
+        here = principal
+        if principal.scope is not None or principal.team_roles:
+            for each in reversed(await place.of(request)):  # the first one, which the route acts on, is what remains
+                here = require(principal, self.permission, each)
+        else:
+            require(principal, self.permission)
+        if principal.expires_at is not None and principal.issued_by:
+            request.scope[EXPIRES] = principal.expires_at
+        return here
 
 
 def needs(permission: Permission) -> Any:

@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LONGEST_KEPT = 1024 * 1024  # bytes of an answer that is kept for a repetition
-STREAMED = ("/api/v1/blobs/",)
+STREAMED = ("/api/v1/blobs/", "/api/v1/uploads/")
 """Paths whose bodies are streamed to disk under a limit of their own."""
 
 
@@ -74,7 +74,7 @@ class OnceOnly:
             await self._app(scope, _replay(body), answer.send)
         finally:
             idempotency.current.reset(token)
-        if claim.committed and len(answer.body) <= _LONGEST_KEPT:
+        if claim.committed and len(answer.body) <= _LONGEST_KEPT and not answer.secret:
             await run_in_threadpool(self._keep, claim, answer)
 
     def _find(self, claim: Claim) -> Answer | None:
@@ -93,12 +93,15 @@ class _Recorder:
         self._send = send
         self.status = 0
         self.content_type = ""
+        self.secret = False
         self.body = bytearray()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.content_type = dict(message["headers"]).get(b"content-type", b"").decode()
+            headers = dict(message["headers"])
+            self.content_type = headers.get(b"content-type", b"").decode()
+            self.secret = headers.get(b"cache-control") == b"no-store"  # RFC 9111: nobody may keep it, so neither do we
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
         await self._send(message)

@@ -75,7 +75,7 @@ def list_approvals(
 
 
 def _may_vote(request: ApprovalRequest, caller: Principal) -> bool:
-    own = request.exclude_author and caller.name == request.author
+    own = request.exclude_author and caller.stands_for(request.author)
     voted = any(vote.voter == caller.name for vote in request.votes)
     return not own and not voted and bool(set(caller.roles) & set(request.roles))
 
@@ -127,9 +127,12 @@ def _check(request: ApprovalRequest, caller: Principal, comment: str) -> None:
         )
     if request.state is not RequestState.OPEN:
         raise Conflict(f"the request is {request.state} already", code="approval_settled")
-    if request.exclude_author and caller.name == request.author:
+    if request.exclude_author and caller.stands_for(request.author):
+        whose = (
+            caller.name if caller.name == request.author else f"{request.author}, who made this token of {caller.name},"
+        )
         raise Forbidden(
-            f"{caller.name} registered {version}, and nobody approves their own version",
+            f"{whose} registered {version}, and nobody approves their own version",
             code="own_version",
             hint="somebody else in the role " + " or ".join(request.roles) + " has to look at it",
         )

@@ -30,7 +30,7 @@ def grant_waiver(tx: Transaction, caller: Principal, new: NewWaiver) -> Waiver:
         Forbidden: one's own version (code `own_version`).
     """
     model = registry.get_model(tx, new.model)
-    if new.number is not None and registry.get_version(tx, new.model, new.number).created_by == caller.name:
+    if new.number is not None and caller.stands_for(registry.get_version(tx, new.model, new.number).created_by):
         raise Forbidden(
             f"{caller.name} registered {new.model}/{new.number}, and nobody waives a rule for their own version",
             code="own_version",
@@ -70,6 +70,15 @@ def revoke_waiver(tx: Transaction, caller: Principal, waiver_id: str) -> Waiver:
         raise Conflict(f"the waiver {waiver_id} is in force no more", code="waiver_over")
     consent_store.revoke_waiver(tx, waiver_id, tx.now, caller.name)
     _record(tx, caller, Event.WAIVER_REVOKED, waiver)
+    return _find(tx, waiver_id)
+
+
+def get_waiver(tx: Transaction, waiver_id: str) -> Waiver:
+    """Return a waiver, also one that counts no longer.
+
+    Raises:
+        NotFound: no such waiver.
+    """
     return _find(tx, waiver_id)
 
 

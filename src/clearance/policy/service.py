@@ -3,7 +3,7 @@
 from clearance.policy.admission import admission
 from clearance.policy.approvals import approve, get_approval, list_approvals, reject
 from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision, preview
-from clearance.policy.exceptions import grant_waiver, list_waivers, revoke_waiver
+from clearance.policy.exceptions import get_waiver, grant_waiver, list_waivers, revoke_waiver
 from clearance.policy.gathering import gather
 from clearance.policy.installation import check_pack, get_pack, install_pack, list_packs
 from clearance.policy.replay import replay
@@ -17,6 +17,7 @@ __all__ = [
     "get_approval",
     "get_decision",
     "get_pack",
+    "get_waiver",
     "grant_waiver",
     "install_pack",
     "list_approvals",

@@ -13,16 +13,18 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5.0  # of each step: connecting, sending, waiting
 
 
-def sender(webhook_url: str) -> Callable[[Alert], None]:
+def sender(webhook_url: Callable[[], str]) -> Callable[[Alert], None]:
     """Return the function that tells people of an alert: writes it to the log, and POSTs it as JSON to the webhook.
 
-    It raises Unavailable when the webhook did not answer with success; the address is not told, for it may hold a secret.
+    The webhook's address is asked for with every alert, for it may change; an empty one means there is none. The function
+    raises Unavailable when the webhook did not answer with success; the address is not told, for it may hold a secret.
     """
 
     def send(alert: Alert) -> None:
         logger.warning("%s %s (%s)", alert.severity.value.upper(), alert.title, alert.id)
-        if webhook_url:
-            _post(webhook_url, alert)
+        url = webhook_url()
+        if url:
+            _post(url, alert)
 
     return send
 

@@ -16,9 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
 import clearance
-from clearance.access import service as access
-from clearance.access.model import Permission, Principal, require
-from clearance.api.core import COOKIE, STATUS, Needs, identify, parts
+from clearance.access.model import Permission, Principal
+from clearance.api.core import COOKIE, STATUS, Needs, address_of, identify, known, parts
 from clearance.compliance import charts, wording
 from clearance.errors import ClearanceError, Forbidden, Unauthenticated
 
@@ -62,17 +61,18 @@ class PageNeeds(Needs):
     can know (the double-submit pattern with HMAC; OWASP CSRF Prevention Cheat Sheet).
     """
 
-    async def __call__(self, request: Request) -> Principal:  # type: ignore[override]  # a form is read asynchronously
+    async def __call__(self, request: Request) -> Principal:
         if request.method == "POST":
             principal = await _sender_of_form(request)
         else:
             try:
-                principal = identify(request)
+                principal = await known(request)
             except Unauthenticated:
                 raise LoginNeeded(_address(request)) from None
         request.state.principal = principal  # known from here on, so that a refusal is a page with its navigation
-        require(principal, self.permission)
-        return principal
+        request.state.principal = await self.admit(request, principal)
+        found: Principal = request.state.principal
+        return found
 
 
 def page_needs(permission: Permission) -> Any:
@@ -153,7 +153,7 @@ async def _sender_of_form(request: Request) -> Principal:
     if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), csrf_token(session).encode()):
         raise _foreign_form()
     try:
-        return await run_in_threadpool(_authenticate, request, session)
+        return await run_in_threadpool(parts(request).sessions.principal, session, address_of(request))
     except Unauthenticated:  # expired or revoked while the form was open
         raise LoginNeeded("/") from None
 
@@ -166,8 +166,3 @@ def _address(request: Request) -> str:
     """Return the path and query of a page, to come back to it."""
     query = f"?{request.url.query}" if request.url.query else ""
     return quote(request.url.path) + query
-
-
-def _authenticate(request: Request, session: str) -> Principal:
-    with parts(request).database.read() as tx:
-        return access.authenticate(tx, session)

@@ -1,0 +1,141 @@
+"""What a request is about: the model that its path, body or query names, and whose team it is; the one place that knows.
+
+Only what the route itself declares counts, so that nobody can claim a model in a field that the route never reads. What is
+not found here is about no known model, and then only roles for all teams suffice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from clearance.access.model import NOWHERE, Place
+from clearance.app import Clearance
+from clearance.errors import ClearanceError, NotFound
+from clearance.storage.database import Transaction
+
+
+def _approval(tx: Transaction, found: str) -> str:
+    from clearance.policy import service as policy
+
+    return policy.get_approval(tx, found).model
+
+
+def _decision(tx: Transaction, found: str) -> str:
+    from clearance.policy import service as policy
+
+    return policy.get_decision(tx, found).model
+
+
+def _waiver(tx: Transaction, found: str) -> str:
+    from clearance.policy import service as policy
+
+    return policy.get_waiver(tx, found).model
+
+
+def _rollout(tx: Transaction, found: str) -> str:
+    from clearance.delivery import service as delivery
+
+    return delivery.get_rollout(tx, found).model
+
+
+def _alert(tx: Transaction, found: str) -> str:
+    from clearance.response import service as response
+
+    return response.get_alert(tx, found).model
+
+
+def _incident(tx: Transaction, found: str) -> str:
+    from clearance.response import service as response
+
+    return response.get_incident(tx, found).incident.model
+
+
+OF_ID: dict[str, Callable[[Transaction, str], str]] = {
+    "approval_id": _approval,
+    "decision_id": _decision,
+    "waiver_id": _waiver,
+    "rollout_id": _rollout,
+    "alert_id": _alert,
+    "incident_id": _incident,
+}
+"""Parameters of paths that name something which belongs to a model, and how its model is found."""
+
+OF_NO_MODEL = frozenset({"token_id", "key_id", "digest", "index", "older", "session_id"})
+"""Parameters of paths that name what belongs to no single model; a test holds every route against these two lists."""
+
+
+async def of(request: Request) -> tuple[Place, ...]:
+    """Return what a request is about; first what it acts on, then where it takes that."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return (NOWHERE,)
+    body = await _body(request, declared(route))
+    return await run_in_threadpool(_places, request, route, body)
+
+
+def declared(route: APIRoute) -> frozenset[str]:
+    """Return the names of the fields that a route's JSON body may have, as far as they say what it is about."""
+    parameters = route.dependant.body_params
+    kind = parameters[0].field_info.annotation if len(parameters) == 1 else None
+    names = {each.name for each in fields(kind)} if is_dataclass(kind) and isinstance(kind, type) else set()
+    return frozenset(names & {"model", "team", "name"})
+
+
+def model_in_path(route: APIRoute) -> str | None:
+    """Return the name of the parameter that names a model in a route's path, if one does."""
+    if "{model}" in route.path:
+        return "model"
+    return "name" if route.path.startswith("/models/{name}") else None
+
+
+async def _body(request: Request, names: frozenset[str]) -> dict[str, str]:
+    if not names:
+        return {}
+    try:
+        found = await request.json()
+    except ValueError:  # not JSON, or not text: the route will say so to those who may call it
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: found[name] for name in names if isinstance(found.get(name), str)}
+
+
+def _places(request: Request, route: APIRoute, body: dict[str, str]) -> tuple[Place, ...]:
+    app: Clearance = request.app.state.clearance
+    with app.database.read() as tx:
+        model = _model(tx, request, route, body)
+        if model is None:
+            return (Place(model=body.get("name"), team=body["team"]) if "team" in body else NOWHERE,)
+        place = Place(model=model, team=_team(tx, model))
+        return (place, Place(model=model, team=body["team"])) if "team" in body else (place,)
+
+
+def _model(tx: Transaction, request: Request, route: APIRoute, body: dict[str, str]) -> str | None:
+    in_path = model_in_path(route)
+    if in_path is not None:
+        return str(request.path_params[in_path])
+    for name, model_of in OF_ID.items():
+        if name in request.path_params:
+            try:
+                return model_of(tx, str(request.path_params[name]))
+            except NotFound:
+                return None
+    if "model" in body:
+        return body["model"]
+    if any(each.name == "model" for each in route.dependant.query_params):
+        return request.query_params.get("model")
+    return None
+
+
+def _team(tx: Transaction, model: str) -> str | None:
+    from clearance.registry import service as registry
+
+    try:
+        return registry.get_model(tx, model).team
+    except ClearanceError:  # no such model, or no name at all: the route says so to those who may know
+        return None
