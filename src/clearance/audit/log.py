@@ -7,16 +7,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clearance.audit import checkpoint, proofs, store, tiles, tree
+from clearance.audit import checkpoint, leaf, proofs, store, tiles, tree
 from clearance.audit.checkpoint import Checkpoint, Verifier
 from clearance.audit.events import Event
 from clearance.audit.keys import LogKeys
 from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, LogKey
-from clearance.audit.tiles import MAX_LEAF, WIDTH
+from clearance.audit.tiles import WIDTH
 from clearance.audit.verification import verify
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.storage.database import Transaction
-from clearance.values import Page, canonical_json, plain, timestamp
+from clearance.values import Page, plain, timestamp
 
 __all__ = [
     "UndeclaredEvent",
@@ -56,7 +56,7 @@ def record(tx: Transaction, event: Event, *, actor: str, subject: str, data: Map
         raise UndeclaredEvent(f"{event!r} is no event: `audit/events.py` is the one place where they are named")
     if missing := event.facts - found.keys():
         raise UndeclaredEvent(f"a leaf of {event.value} must carry {', '.join(sorted(missing))}, see `audit/events.py`")
-    tx.leaves.append({"v": 1, "event": event.value, "actor": actor, "subject": subject, "data": found})
+    tx.leaves.append({"event": event.value, "actor": actor, "subject": subject, "data": found})
 
 
 def sealer(keys: LogKeys) -> Callable[[Transaction], None]:
@@ -68,9 +68,9 @@ def sealer(keys: LogKeys) -> Callable[[Transaction], None]:
         at = timestamp(tx.now)
         rows = []
         for noted in tx.leaves:
-            leaf = _encoded({**noted, "at": at})
-            leaf_hash = tree.leaf_hash(leaf)
-            rows.append((grown.size, leaf, leaf_hash, noted["event"], noted["actor"], noted["subject"]))
+            encoded = leaf.encode(at=at, **noted)
+            leaf_hash = tree.leaf_hash(encoded)
+            rows.append((grown.size, encoded, leaf_hash, noted["event"], noted["actor"], noted["subject"]))
             grown.add_hash(leaf_hash)
         signers = [end.signer or _first_key(tx, keys), *filter(None, [end.successor])]
         signed = Checkpoint(keys.origin, grown.size, grown.root())
@@ -187,11 +187,11 @@ def consistency_path(tx: Transaction, older: int, newer: int) -> list[bytes]:
 
 
 def _prove_inclusion(tx: Transaction, index: int, size: int, note: str) -> InclusionProof:
-    leaf = store.leaf(tx, index)
-    if leaf is None or index >= size:
+    found = store.leaf(tx, index)
+    if found is None or index >= size:
         raise NotFound(f"the log has no leaf {index}", code="leaf_not_found", hint=f"it has {size} leaves, from 0")
     path = tree.inclusion_proof(_nodes(tx, size), index, size)
-    return InclusionProof(index=index, leaf=_b64(leaf), path=tuple(map(_b64, path)), checkpoint=note)
+    return InclusionProof(index=index, leaf=_b64(found), path=tuple(map(_b64, path)), checkpoint=note)
 
 
 def _endorsement(tx: Transaction, since: int) -> InclusionProof:
@@ -226,19 +226,8 @@ def _nodes(tx: Transaction, size: int) -> tree.ReadNode:
     return tiles.nodes(lambda tile: store.tile(tx, tile), size)
 
 
-def _encoded(leaf: Mapping[str, Any]) -> bytes:
-    encoded = canonical_json(leaf)
-    if len(encoded) > MAX_LEAF:
-        raise InvalidInput(
-            f"what is to be said of {leaf['subject'][:80]} takes {len(encoded):,} bytes, and a leaf of the log holds {MAX_LEAF:,}",
-            code="leaf_too_long",
-            hint="shorten the longest text, and keep it elsewhere with its digest here",
-        )
-    return encoded
-
-
-def _entry(index: int, leaf: bytes) -> Entry:
-    return proofs.entry(index, json.loads(leaf))
+def _entry(index: int, encoded: bytes) -> Entry:
+    return proofs.entry(index, json.loads(encoded))
 
 
 def _b64(data: bytes) -> str:

@@ -318,14 +318,24 @@ def select_leaves(
 
 
 def _read(tx: Transaction, text: str) -> Head:
-    row = tx.connection.exec_driver_sql(text).one()
+    row = _run(tx, text, [()]).fetchone()
     peaks = bytes(row[1])
     return Head(row[0], tuple(peaks[place : place + 32] for place in range(0, len(peaks), 32)), row[2], row[3], row[4])
 
 
-def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement as it stands, without building it anew: it is part of every commit."""
-    tx.connection.exec_driver_sql(_text(tx, text), rows[0] if len(rows) == 1 else list(rows))
+def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]]) -> Any:
+    """Run a statement on the driver's own cursor, for it is part of every commit; its errors are told as SQLAlchemy's."""
+    cursor = tx.connection.connection.cursor()
+    try:
+        if len(rows) == 1:
+            cursor.execute(_text(tx, text), rows[0])
+        else:
+            cursor.executemany(_text(tx, text), rows)
+    except Exception as error:
+        dialect = tx.connection.dialect
+        base = dialect.loaded_dbapi.Error
+        raise sa.exc.DBAPIError.instance(text, None, error, base, dialect=dialect) from error
+    return cursor
 
 
 def _text(tx: Transaction, text: str) -> str:

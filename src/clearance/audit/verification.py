@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from clearance.audit import checkpoint, proofs, store, tiles, tree
+from clearance.audit import checkpoint, leaf, proofs, store, tiles, tree
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.model import Verification
 from clearance.audit.tiles import WIDTH
@@ -129,7 +129,7 @@ class _Keys:
     """Which key signed at which size, as the log's own leaves say; each change signed by both keys."""
 
     def __init__(self, tx: Transaction, verifier: Verifier, found: _Found) -> None:
-        rotations = [(position, json.loads(leaf)["data"]) for position, leaf in store.rotations(tx)]
+        rotations = [(position, json.loads(encoded)["data"]) for position, encoded in store.rotations(tx)]
         texts = [data["from"] for _, data in rotations[:1]] + [data["to"] for _, data in rotations]
         self._changes: list[int] = [
             position for position, _ in rotations
@@ -179,37 +179,28 @@ def _chunks(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
 def _check_leaves(rows: list[_Row], first: int, found: _Found) -> list[bytes]:
     """Return the hashes of the leaves up to the first that is missing."""
     hashes: list[bytes] = []
-    for expected, (position, leaf, noted, at, event, actor, subject) in enumerate(rows, first):
+    for expected, (position, found_leaf, noted, at, event, actor, subject) in enumerate(rows, first):
         if position != expected:
             found.add(f"leaf {expected} is missing: the next one found is {position}")
             break
-        leaf_hash = tree.leaf_hash(leaf)
+        leaf_hash = tree.leaf_hash(found_leaf)
         if leaf_hash != noted:
             found.add(f"leaf {position} was changed: it has another hash than when it was appended")
-        if not _agrees(leaf, at, event, actor, subject):
-            _name_disagreements(position, leaf, {"at": at, "event": event, "actor": actor, "subject": subject}, found)
+        if not leaf.says(found_leaf, at=_stamp(at), event=event, actor=actor, subject=subject):
+            _name_disagreements(
+                position, found_leaf, {"at": at, "event": event, "actor": actor, "subject": subject}, found
+            )
         hashes.append(leaf_hash)
     return hashes
-
-
-def _agrees(leaf: bytes, at: Any, event: str, actor: str, subject: str) -> bool:
-    """Tell whether the leaf begins and ends as canonical JSON of these does; without parsing what lies between."""
-    start = f'{{"actor":{_quoted(actor)},"at":"{_stamp(at)}","data":{{'
-    end = f'}},"event":"{event}","subject":{_quoted(subject)},"v":1}}'
-    return leaf.startswith(start.encode()) and leaf.endswith(end.encode())
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text else "?"
 
 
 def _stamp(at: Any) -> str:
     return f"{at[:10]}T{at[11:]}Z" if isinstance(at, str) else timestamp(at)
 
 
-def _name_disagreements(position: int, leaf: bytes, columns: dict[str, Any], found: _Found) -> None:
+def _name_disagreements(position: int, encoded: bytes, columns: dict[str, Any], found: _Found) -> None:
     try:
-        entry = proofs.entry(position, json.loads(leaf))
+        entry = proofs.entry(position, json.loads(encoded))
     except (ValueError, KeyError, TypeError):
         found.add(f"leaf {position} can't be read")
         return
