@@ -12,6 +12,7 @@ from clearance.api.core import App, Cursor, Limit, needs
 from clearance.api.streams import blob_response
 from clearance.errors import NotFound
 from clearance.registry import dataset_file, service
+from clearance.registry.artifacts import claims
 from clearance.registry.model import (
     Completeness,
     Dataset,
@@ -204,6 +205,7 @@ def register_dataset(body: NewDataset, app: App, caller: Registrar) -> Dataset:
     """Register a dataset whose bytes (Parquet or CSV) were uploaded; everything else is read from them."""
     contents = dataset_file.inspect(app.blobs, body.digest, body.time_column)
     with app.database.write() as tx:
+        claims.keep(tx, app.blobs, body.digest)
         return service.register_dataset(tx, caller, contents, name=body.name)
 
 

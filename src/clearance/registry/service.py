@@ -3,6 +3,7 @@
 from clearance.registry.datasets import list_datasets, register_dataset
 from clearance.registry.lookup import get_dataset, get_model, get_pinned, get_version
 from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
+from clearance.registry.needed import needed_blobs
 from clearance.registry.tags import delete_tag, set_tag, tags
 from clearance.registry.versions import (
     completeness,
@@ -34,6 +35,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "list_versions",
+    "needed_blobs",
     "pin_version",
     "quarantine_version",
     "register_dataset",

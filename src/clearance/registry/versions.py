@@ -11,6 +11,7 @@ from clearance.errors import Conflict, InvalidInput
 from clearance.registry import lineage as graph
 from clearance.registry import model as values
 from clearance.registry import rules, store
+from clearance.registry.artifacts import claims
 from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import bad_cursor, get_model, get_version
 from clearance.registry.model import (
@@ -63,7 +64,7 @@ def register_version(
     if new.contract is not None:
         check_contract(new.contract)
     _check_parents(tx, new.provenance)
-    _check_stored(blobs, new.files)
+    _check_stored(tx, blobs, new.files)
     manifest = Manifest(files=tuple(sorted(new.files, key=lambda file: file.path)))
     digest = _identity(new.source, manifest)
     if digest and not again and (same := store.versions_with(tx, digest, model)):
@@ -123,7 +124,7 @@ def pin_version(
     if present.status is not VersionStatus.REGISTERED:
         raise Conflict(f"{present.name} is {present.status}", code="bad_status", hint="register a new version")
     rules.check_files(files)
-    _check_stored(blobs, files)
+    _check_stored(tx, blobs, files)
     manifest = Manifest(files=tuple(sorted(files, key=lambda file: file.path)))
     made = replace(present, files=manifest.files, size=manifest.size, digest=manifest.digest)
     store.set_files(tx, made)
@@ -250,8 +251,9 @@ def _check_parents(tx: Transaction, provenance: values.Provenance) -> None:
             )
 
 
-def _check_stored(blobs: BlobStore, files: tuple[values.File, ...]) -> None:
-    missing = [file for file in files if not blobs.has(file.sha256)]
+def _check_stored(tx: Transaction, blobs: BlobStore, files: tuple[values.File, ...]) -> None:
+    stored = claims.hold(tx, blobs, (file.sha256 for file in files))
+    missing = [file for file in files if file.sha256 not in stored]
     if missing:
         named = ", ".join(file.path for file in missing[:_NAMED_IN_MESSAGE])
         more = len(missing) - _NAMED_IN_MESSAGE
@@ -262,5 +264,5 @@ def _check_stored(blobs: BlobStore, files: tuple[values.File, ...]) -> None:
             details={"missing": [{"path": file.path, "sha256": file.sha256} for file in missing]},
         )
     for file in files:
-        if (size := blobs.size(file.sha256)) != file.size:
+        if (size := stored[file.sha256].size) != file.size:
             raise InvalidInput(f"{file.path} has {size} bytes in the store, not {file.size}", code="bad_size")

@@ -7,6 +7,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from clearance.storage.shelf import Incoming, Shelf
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOBS, _PIECES = "blobs/", "uploads/"
+_ASKED_AT_ONCE = 16
 
 
 class Stored(Protocol):
@@ -61,6 +63,7 @@ class BlobStore:
     def __init__(self, folder: Path, shelf: Shelf | None = None) -> None:
         self._folder = folder
         self._shelf: Shelf = shelf or FolderShelf(folder)
+        self._suspect: set[str] = set()
 
     @property
     def place(self) -> str:
@@ -96,8 +99,18 @@ class BlobStore:
         """
         found = self._shelf.find(_key(digest))
         if found is None:
-            raise _missing(digest)
+            raise missing(digest)
         return found.size
+
+    def find_all(self, digests: Iterable[str]) -> dict[str, StoredBlob]:
+        """Return those of the blobs that are there, without looking at their bytes; a bucket is asked for many at once."""
+        wanted = sorted(set(digests))
+        if len(wanted) > 1 and self._shelf.path(_key(wanted[0])) is None:
+            with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+                found = list(pool.map(self.find, wanted))
+        else:
+            found = list(map(self.find, wanted))
+        return {blob.digest: blob for blob in found if blob is not None}
 
     def blobs(self) -> Iterator[StoredBlob]:
         """Yield every blob, in no order; what comes or goes meanwhile may be in it or not."""
@@ -146,6 +159,10 @@ class BlobStore:
             VerificationFailed: its bytes are not what they claim to be (`blob_corrupt`).
         """
         return sum(map(len, self.open(digest)))
+
+    def is_suspect(self, digest: str) -> bool:
+        """Return whether the bytes of this blob were wrong when this process last read them."""
+        return digest in self._suspect
 
     @contextmanager
     def local_file(self, digest: str) -> Iterator[Path]:
@@ -241,14 +258,16 @@ class BlobStore:
                     yield held
                 held = chunk
         except FileNotFoundError:
-            raise _missing(digest) from None
+            raise missing(digest) from None
         if "sha256:" + seen.hexdigest() != digest:
+            self._suspect.add(digest)
             raise VerificationFailed(
                 f"the stored bytes of {digest} were changed: they now have sha256:{seen.hexdigest()}",
                 code="blob_corrupt",
                 hint="restore the file from a backup, or upload the right bytes again; find out who changed it",
                 details={"digest": digest, "found": "sha256:" + seen.hexdigest()},
             )
+        self._suspect.discard(digest)
         if held:
             yield held
 
@@ -383,5 +402,6 @@ def _key(digest: str) -> str:
     return f"{_BLOBS}{hexadecimal[:2]}/{hexadecimal}"
 
 
-def _missing(digest: str) -> NotFound:
+def missing(digest: str) -> NotFound:
+    """Return the error that says that a blob is not there."""
     return NotFound(f"there is no blob {digest}", code="blob_not_found", hint="upload it with PUT /api/v1/blobs/DIGEST")

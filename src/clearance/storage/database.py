@@ -36,11 +36,15 @@ class Transaction:
         """Return a fresh identifier at this transaction's time."""
         return new_id(prefix, self.now)
 
-    def lock(self, name: str) -> None:
-        """Let one transaction at a time past this point for a name; on SQLite writers are one at a time anyway."""
+    def lock(self, name: str, *, shared: bool = False) -> None:
+        """Let one transaction at a time past this point for a name, or, with `shared`, any number of those who share.
+
+        On SQLite writers are one at a time anyway.
+        """
         if self.connection.dialect.name == "postgresql":
             key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+            self.connection.execute(sa.select(take(key)))
 
     def execute(
         self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -79,7 +83,7 @@ class Database:
         self.url = url
         self.clock = clock
         self._seal = seal
-        self.engine = _engine(url)
+        self.engine = engine_of(url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -172,7 +176,12 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=10)
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_of(url: str) -> sa.Engine:
+    """Return an engine whose connections are set up as this house needs them.
+
+    Raises:
+        InvalidInput: the address is none (`bad_database_url`).
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:

@@ -1,0 +1,1 @@
+"""Which stored bytes are kept, and for whom: uploads on their way, promises, and what nobody needs any more."""
