@@ -132,9 +132,10 @@ class Clearance:
     @property
     def keepers(self) -> tuple[Needed, ...]:
         """One function of each room that keeps digests of blobs: what it names is never collected."""
+        from clearance.integrations.mlflow.artifacts import service as artifacts
         from clearance.registry import service as registry
 
-        return (registry.needed_blobs,)
+        return (registry.needed_blobs, artifacts.named)
 
     def needed_blobs(self, tx: Transaction) -> Iterator[str]:
         """Yield the digests of all blobs that some room needs, more than once perhaps."""
@@ -199,7 +200,7 @@ class Clearance:
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
         jobs.every("notifications", 2, self._notify)
-        jobs.every("token uses", 10, self.sessions.write_uses)
+        jobs.every_here("token uses", 10, self.sessions.write_uses)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs

@@ -1,5 +1,8 @@
 """Durable jobs and loops over DBOS Transact: what was started goes on after `kill -9`, each finished step exactly where it was.
 
+On PostgreSQL any number of processes share the work: each job and each loop is done by one of them, and what a process that
+is gone had under way is taken up by another.
+
 The rest of the house sees `Jobs` only. Functions are registered by name by the composition root, so that this floor knows
 no rooms; a function must be safe to run twice, since a process may die between doing and noting that it did.
 """
@@ -8,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import sqlite3
 import threading
 import time
@@ -20,6 +22,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from clearance.storage.complaints import Complaints
+from clearance.storage.presence import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +30,13 @@ Function = Callable[[Mapping[str, Any]], None]
 """What a job does with its argument (JSON values)."""
 
 _VERSION = (
-    "1"  # of the workflows below: DBOS resumes only what the same version began; raise it when their steps change
+    "2"  # of the workflows below: DBOS resumes only what the same version began; raise it when their steps change
 )
 _ATTEMPTS = 8
 _ROUNDS = 500  # iterations of a loop in one workflow: bounds what a restart reads back
 _STOP_SECONDS = 2.5
+_LOOK_SECONDS = 2.0  # between looks for processes that are gone
+_GONE_SECONDS = 10.0  # for so long one must not be seen: PostgreSQL may just have restarted, and all are coming back
 
 
 class _Stopped(BaseException):
@@ -54,6 +59,9 @@ class Jobs:
         self.url = url
         self._functions: dict[str, Function] = {}
         self._loops: dict[str, _Loop] = {}
+        self._here: dict[str, _Loop] = {}
+        self._presence = Presence(url)
+        self._missed: dict[str, float] = {}
         self._stopping = threading.Event()
         self._abandoned: Future[None] = Future()
         self._busy: set[Future[None]] = set()
@@ -65,11 +73,18 @@ class Jobs:
         self._functions[name] = function
 
     def every(self, name: str, seconds: float, function: Callable[[], None]) -> None:
-        """Have a function called again and again, with a durable pause of so many seconds; before `start`."""
+        """Have a function called again and again, by one process at a time, with a durable pause of so many seconds.
+
+        To be called before `start`.
+        """
         self._loops[name] = _Loop(seconds, lambda _argument: function())
 
+    def every_here(self, name: str, seconds: float, function: Callable[[], None]) -> None:
+        """Have a function called again and again in each process, for what only this one knows; before `start`."""
+        self._here[name] = _Loop(seconds, lambda _argument: function())
+
     def start(self) -> None:
-        """Resume what is unfinished, and begin the loops that are not under way."""
+        """Resume what nobody is at work on, and begin the loops that are not under way."""
         from dbos import DBOS
 
         global _running  # noqa: PLW0603  # DBOS is one per process; the workflows find their Jobs here
@@ -78,6 +93,8 @@ class Jobs:
         _prepare(self.url)
         self._stopping.clear()
         self._abandoned = Future()
+        self._presence = Presence(self.url)
+        self._presence.renew()
         _workflows()
         _running = self
         DBOS(
@@ -85,7 +102,7 @@ class Jobs:
                 "name": "clearance",
                 "system_database_url": self.url,
                 "application_version": _VERSION,
-                "executor_id": socket.gethostname(),  # whose unfinished work a restart takes up
+                "executor_id": self._presence.name,  # whose unfinished work a restart takes up
                 "log_level": "ERROR",  # what fails is logged here, in our words
                 "serializer": _json_serializer(),
                 "sys_db_pool_size": 5,
@@ -94,7 +111,12 @@ class Jobs:
             }
         )
         DBOS.launch()
-        self._begin_loops()
+        with self._presence.alone():
+            self._take_up(self._presence.gone(_owners()))
+            self._begin_loops()
+        for name, loop in self._here.items():
+            threading.Thread(target=self._repeat, args=(name, loop), name=name, daemon=True).start()
+        threading.Thread(target=self._watch, name="presence", daemon=True).start()
 
     def stop(self) -> None:
         """Let functions that run now end, 2.5 seconds at most, and leave the rest for the next start.
@@ -113,6 +135,7 @@ class Jobs:
             logger.warning("a job is still at work after %g s; it will be run again at the next start", _STOP_SECONDS)
         self._abandoned.set_result(None)
         DBOS.destroy()
+        self._presence.end()
         _running = None
 
     def run(self, name: str, key: str, argument: Mapping[str, Any]) -> None:
@@ -136,10 +159,50 @@ class Jobs:
         from dbos import DBOS, SetWorkflowID
 
         for name in self._loops:
-            prefix = f"loop/{socket.gethostname()}/{name}/"
+            prefix = f"loop/{name}/"
             if not any(alive for _, alive in _statuses(prefix)):
                 with SetWorkflowID(f"{prefix}{time.time_ns()}.0"):
                     DBOS.start_workflow(_workflows().loop, name, prefix)
+
+    def _watch(self) -> None:
+        """Stay seen by the other processes, and take up what those that are gone have left."""
+        while not self._stopping.wait(_LOOK_SECONDS):
+            try:
+                self._presence.renew()
+                self._take_up(self._long_gone(time.monotonic()))
+            except Exception as error:  # noqa: BLE001 - PostgreSQL is away, say: in two seconds it is tried again
+                if self._complaints.is_new("presence", error):
+                    logger.warning("the other processes can't be seen now: %s", error)
+
+    def _long_gone(self, now: float) -> set[str]:
+        missed = self._presence.gone(_owners())
+        self._missed = {name: self._missed.get(name, now) for name in missed}
+        return {name for name, since in self._missed.items() if now - since >= _GONE_SECONDS}
+
+    def _take_up(self, gone: set[str]) -> None:
+        """Put what these processes had under way into the queue, from which one process takes each."""
+        from dbos import DBOS
+
+        for name in gone:
+            left = [found.workflow_id for found in _pending(name)]
+            logger.info("the process %s is gone; %d jobs and loops of it go on elsewhere", name, len(left))
+            for workflow_id in left:
+                DBOS.resume_workflow(workflow_id)
+
+    def _repeat(self, name: str, loop: _Loop) -> None:
+        while not self._stopping.wait(loop.seconds):
+            try:
+                self._do(loop.function, {})
+            except _Stopped:
+                return
+            except Exception as error:  # noqa: BLE001 - see there
+                self._complain(name, error)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        """Tell of a bad turn, which must not end its loop: the next one tries again."""
+        if self._complaints.is_new(name, error):
+            told = "the loop %s failed; it goes on, and tells of the same error once an hour"
+            logger.error(told, name, exc_info=error)
 
     def _call(self, name: str, argument: str) -> None:
         try:
@@ -152,9 +215,8 @@ class Jobs:
         """Run a loop's function once; return when it is next due, in seconds since 1970."""
         try:
             self._do(self._loops[name].function, {})
-        except Exception as error:  # one bad turn must not end the loop: it is logged, and the next turn tries again
-            if self._complaints.is_new(name, error):
-                logger.exception("the loop %s failed; it goes on, and tells of the same error once an hour", name)
+        except Exception as error:  # noqa: BLE001 - see there
+            self._complain(name, error)
         return time.time() + self._loops[name].seconds
 
     def _do(self, function: Function, argument: Mapping[str, Any]) -> None:
@@ -261,6 +323,24 @@ def _statuses(prefix: str) -> Iterator[tuple[str, bool]]:
 
     for found in DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False):
         yield found.workflow_id, found.status in {"PENDING", "ENQUEUED", "DELAYED"}
+
+
+def _pending(*executors: str) -> list[Any]:
+    """Return the workflows under way, of some processes or, with none named, of all."""
+    from dbos import DBOS
+
+    found: list[Any] = DBOS.list_workflows(
+        status="PENDING",
+        app_version=_VERSION,
+        executor_id=list(executors) or None,
+        load_input=False,
+        load_output=False,
+    )
+    return found
+
+
+def _owners() -> set[str]:
+    return {found.executor_id for found in _pending()}
 
 
 class _OldSqlite(sqlite3.Connection):
