@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import artifacts, audit, drift, fairness, gateway, policy, startup, telemetry
+from benchmarks import artifacts, audit, drift, fairness, gateway, mlflow, policy, startup, telemetry
 from benchmarks.bench import Case
 
 CASES = (
@@ -16,6 +16,9 @@ CASES = (
     Case("audit-verify", "Verifying the whole audit log", audit.verification),
     Case("gateway", "A prediction over HTTP", gateway.gateway),
     Case("artifacts", "A large artifact", artifacts.artifacts),
+    Case("mlflow", "MLflow's client on the registry", mlflow.registry_calls),
+    Case("mlflow-artifacts", "MLflow's client and a large artifact", mlflow.artifacts),
+    Case("mlflow-memory", "Memory of an idle server", mlflow.memory),
     Case("cli", "Starting the command line", startup.commands),
     Case("server", "Starting the server", startup.server),
 )

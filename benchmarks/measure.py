@@ -44,6 +44,7 @@ class Row:
         limit: seconds that a unit may take; None where there is a peer.
         aim: the largest ratio, ours to theirs, that is still as it should be.
         rates: show units per second instead of seconds per unit.
+        memory: figures and limit are bytes, not seconds.
         note: where we are behind, why; else what one must know to read the figure.
         unavailable: why there is no figure of the peer's.
     """
@@ -56,6 +57,7 @@ class Row:
     limit: float | None = None
     aim: float = 1.0
     rates: bool = False
+    memory: bool = False
     note: str = ""
     unavailable: str = ""
 

@@ -125,6 +125,8 @@ def _number(ratio: float) -> str:
 
 
 def _spread(timing: Timing, row: Row) -> str:
+    if row.memory:
+        return f"{timing.median / 2**20:,.0f} MiB"
     shown = amount(timing.median, row.unit, rate=row.rates)
     if not row.rates:
         shown += f" per {row.unit}"

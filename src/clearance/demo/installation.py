@@ -42,7 +42,7 @@ class Installation:
 
     def __init__(self, home: Path, port: int | None = None) -> None:
         self.home = home
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.admin_token = ""
         self._server: subprocess.Popen[bytes] | None = None
@@ -181,7 +181,7 @@ def check_home(home: Path) -> None:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
