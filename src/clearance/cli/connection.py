@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def open_client(settings: Settings) -> Client:
     """Return a client; in local mode it acts as the operating-system user, with admin rights."""
     if settings.url:
-        return Client(settings.url, settings.token)
+        return Client(settings.url, _token(settings))
     from clearance.client.transport import InProcessTransport
 
     opened: list[Clearance] = []
@@ -33,3 +33,15 @@ def open_client(settings: Settings) -> Client:
 
     local = Principal(name=f"local:{getpass.getuser()}", roles=(Role.ADMIN,))
     return Client("http://local", transport=InProcessTransport(load, {"clearance.principal": local}, end))
+
+
+def _token(settings: Settings) -> str:
+    """Return the token for the server: the one that is set, or where it stands, else that of the log-in there."""
+    if settings.token:
+        from clearance.storage.secrets import Secret
+
+        return Secret("token", settings.token).value()
+    from clearance.cli import logins
+
+    found = logins.find(settings.home, settings.url)
+    return found.secret if found is not None else ""

@@ -48,8 +48,8 @@ class Http:
     def patch(self, path: str, kind: type[T], body: Any = None) -> T:
         return self._decode(self._send("PATCH", path, json=plain(body)), kind)
 
-    def delete(self, path: str, kind: type[T]) -> T:
-        return self._decode(self._send("DELETE", path), kind)
+    def delete(self, path: str, kind: type[T], **query: Any) -> T:
+        return self._decode(self._send("DELETE", path, params=_given(query)), kind)
 
     def text(self, path: str, **query: Any) -> str:
         """GET an answer that is text."""
