@@ -69,6 +69,9 @@ In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`);
 `models` the last. Local mode loads only the room that a request leads to; a test holds this table against every route.
 """
 
+PROTOCOLS = ("mlflow_artifacts",)
+"""Modules of `clearance.api` whose `router` speaks another system's protocol, under the paths that its clients know."""
+
 
 def create(
     parts: Clearance, *, background: bool = False, console: bool = True, rooms: Iterable[str] = tuple(ROOMS)
@@ -78,7 +81,7 @@ def create(
     Args:
         parts: the installation it serves.
         background: also run what a server runs beside requests (jobs, telemetry writer); local mode does not.
-        console: also serve the pages; local mode does not.
+        console: also serve the pages, and what other systems' clients speak to; local mode does not.
         rooms: which rooms of the API to serve.
     """
 
@@ -104,6 +107,8 @@ def create(
         from clearance.web.pages import install
 
         install_error_handlers(app, install(app))
+        for protocol in PROTOCOLS:
+            app.include_router(importlib.import_module(f"clearance.api.{protocol}").router)
     else:
         install_error_handlers(app, lambda _request, _error: None)
     app.add_middleware(OnceOnly, parts=parts)

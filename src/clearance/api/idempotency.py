@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LONGEST_KEPT = 1024 * 1024  # bytes of an answer that is kept for a repetition
-STREAMED = ("/api/v1/blobs/", "/api/v1/uploads/")
+STREAMED = ("/api/v1/blobs/", "/api/v1/uploads/", "/api/2.0/mlflow-artifacts/artifacts/")
 """Paths whose bodies are streamed to disk under a limit of their own."""
 
 

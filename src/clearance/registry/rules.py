@@ -169,13 +169,7 @@ def check_files(files: tuple[File, ...]) -> None:
         raise InvalidInput(f"a version may have {_MOST_FILES} files, not {len(files)}", code="too_many_files")
     seen: dict[str, str] = {}
     for file in files:
-        if fault := _path_fault(file.path):
-            raise InvalidInput(
-                f"the path {file.path[:200]!r} {fault}",
-                code="bad_path",
-                hint="paths are relative to the version's folder, like model/weights.onnx",
-                details={"path": file.path[:_LONGEST_PATH]},
-            )
+        check_path(file.path)
         if file.size < 0:
             raise InvalidInput(f"{file.path} can't have {file.size} bytes", code="bad_size")
         check_digest(file.sha256)
@@ -188,6 +182,17 @@ def check_files(files: tuple[File, ...]) -> None:
         for length in range(1, len(parts)):
             if (folder := "/".join(parts[:length])) in seen:
                 raise _duplicate(path, seen[folder])
+
+
+def check_path(path: str) -> None:
+    """Refuse what is no path of a file in a tree (`bad_path`); `check_files` says which are."""
+    if fault := _path_fault(path):
+        raise InvalidInput(
+            f"the path {path[:200]!r} {fault}",
+            code="bad_path",
+            hint="paths are relative to the version's folder, like model/weights.onnx",
+            details={"path": path[:_LONGEST_PATH]},
+        )
 
 
 def check_provenance(provenance: Provenance) -> None:

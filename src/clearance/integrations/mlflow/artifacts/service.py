@@ -1,0 +1,146 @@
+"""Use cases of artifacts: let a path name bytes, read them, list a folder, remove; and say what lies under an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.errors import Conflict, NotFound
+from clearance.integrations.mlflow.artifacts import model as paths
+from clearance.integrations.mlflow.artifacts import store
+from clearance.integrations.mlflow.artifacts.model import Artifact, FileInfos
+from clearance.registry import service as registry
+from clearance.registry.artifacts import claims
+from clearance.registry.model import File, Version, VersionStatus
+from clearance.storage.blobs import BlobStore
+from clearance.storage.database import Transaction
+
+_LONGEST_SUBJECT = 512
+
+
+def put(tx: Transaction, caller: Principal, blobs: BlobStore, path: str, digest: str) -> Artifact:
+    """Let a path name bytes that are in the store; what it named before stays only where a version has pinned it.
+
+    Raises:
+        InvalidInput: nothing can lie there.
+        NotFound: the bytes are not in the store (any more).
+        Conflict: the path is a folder, or goes through a file (`artifact_in_the_way`).
+    """
+    paths.check_writable(path)
+    tx.lock("mlflow artifacts")
+    present = store.find(tx, path)
+    if present is not None and present.sha256 == digest:
+        return present
+    _check_free(tx, path)
+    size = claims.keep(tx, blobs, digest).size
+    made = Artifact(path=path, size=size, sha256=digest, at=tx.now, by=caller.name)
+    store.put(tx, made)
+    facts = {"path": path, "digest": digest, "size": size, "before": None if present is None else present.sha256}
+    log.record(tx, Event.ARTIFACT_PUT, actor=caller.name, subject=_subject(path), data=facts)
+    return made
+
+
+def find(tx: Transaction, path: str) -> File:
+    """Return the file under a path: an artifact, or a file of a registered version.
+
+    Raises:
+        InvalidInput: nothing can lie there.
+        NotFound: nothing does (`artifact_not_found`).
+    """
+    inside = paths.version_path(paths.check_path(path))
+    if inside is not None:
+        files = (file for file in _version(tx, inside).files if file.path == inside.path)
+        found = next(files, None)
+    else:
+        artifact = store.find(tx, path)
+        found = None if artifact is None else File(path=path, size=artifact.size, sha256=artifact.sha256)
+    if found is None:
+        raise NotFound(
+            f"there is no artifact {path[:200]!r}",
+            code="artifact_not_found",
+            hint="list the folder to see what there is",
+        )
+    return found
+
+
+def listing(tx: Transaction, folder: str) -> FileInfos:
+    """Return what lies directly in a folder; nothing, for a folder that is not there. Errors as `find`."""
+    folder = folder.strip("/")
+    inside = paths.version_path(paths.check_path(folder)) if folder else None
+    if inside is not None:
+        return FileInfos(files=paths.entries(_version(tx, inside).files, inside.path))
+    return FileInfos(files=tuple(store.entries(tx, folder)))
+
+
+def remove(tx: Transaction, caller: Principal, path: str) -> None:
+    """Let a path, or all paths in a folder, name nothing any more; versions that pinned the bytes keep them.
+
+    As with MLflow, what is not there may be removed.
+    """
+    paths.check_writable(path)
+    tx.lock("mlflow artifacts")
+    if files := store.remove(tx, path):
+        facts = {"path": path, "files": files}
+        log.record(tx, Event.ARTIFACT_REMOVED, actor=caller.name, subject=_subject(path), data=facts)
+
+
+def held(tx: Transaction, uri: str, hosts: Iterable[str] = ()) -> tuple[File, ...]:
+    """Return the files under an address, if it leads here: as a version that is made of them would have them; else none.
+
+    Args:
+        tx: transaction to read in.
+        uri: what a client gives as the source of a version: an address of artifacts here (`model.path_of`), or
+            `models:/m-…` of a logged model whose files were uploaded here.
+        hosts: what this server is called (the `Host` of the request), so that its own addresses are known.
+    """
+    model_id = paths.logged_model_named(uri)
+    if model_id is not None:
+        return _logged_model(tx, model_id)
+    path = paths.path_of(uri, hosts)
+    if not path:
+        return ()
+    inside = paths.version_path(path)
+    if inside is None:
+        return tuple(store.as_file(artifact, path) for artifact in store.under(tx, path))
+    prefix = f"{inside.path}/" if inside.path else ""
+    files = (file for file in _version(tx, inside).files if file.path.startswith(prefix))
+    return tuple(File(path=file.path.removeprefix(prefix), size=file.size, sha256=file.sha256) for file in files)
+
+
+def named(tx: Transaction) -> Iterator[str]:
+    """Yield the digest of every blob that a path names: what collecting garbage has to leave."""
+    return store.digests(tx)
+
+
+def _logged_model(tx: Transaction, model_id: str) -> tuple[File, ...]:
+    artifacts = store.of_logged_model(tx, model_id)
+    folders = {artifact.path.partition(f"{model_id}/artifacts/")[0] for artifact in artifacts}
+    if len(folders) != 1:
+        return ()  # none, or copies in several places: which one is meant is not for us to guess
+    folder = f"{folders.pop()}{model_id}/artifacts"
+    return tuple(store.as_file(artifact, folder) for artifact in artifacts)
+
+
+def _version(tx: Transaction, inside: paths.VersionPath) -> Version:
+    version = registry.get_version(tx, inside.model, inside.number)
+    if version.status is VersionStatus.DELETED:
+        raise NotFound(f"{version.name} was deleted: {version.status_reason}", code="version_not_found")
+    return version
+
+
+def _check_free(tx: Transaction, path: str) -> None:
+    """Refuse a path that no tree of files could have beside those that are there."""
+    parts = path.split("/")
+    above = store.first_of(tx, ["/".join(parts[:length]) for length in range(1, len(parts))])
+    if above is not None or store.is_folder(tx, path):
+        raise Conflict(
+            f"{above or path} is a {'file' if above else 'folder'}: nothing can be put at {path}",
+            code="artifact_in_the_way",
+            hint="remove it first, or choose another path",
+        )
+
+
+def _subject(path: str) -> str:
+    return f"artifact/{path}"[:_LONGEST_SUBJECT]

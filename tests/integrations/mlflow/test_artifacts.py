@@ -1,0 +1,297 @@
+"""Artifacts: MLflow's clients put them under paths and get them back, and nothing gets past the paths."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.app import Clearance
+from clearance.client.client import Client
+from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.integrations.mlflow.artifacts import model, service
+from clearance.registry.artifacts import collection
+from clearance.registry.model import File
+from tests.conftest import person
+
+ROOT = "/api/2.0/mlflow-artifacts/artifacts"
+ADA = person("ada")
+LOGGED = "m-" + "0123456789abcdef" * 2
+
+
+def put(parts: Clearance, path: str, content: bytes) -> model.Artifact:
+    digest, _ = parts.blobs.put([content])
+    with parts.database.write() as tx:
+        return service.put(tx, ADA, parts.blobs, path, digest)
+
+
+def held(parts: Clearance, uri: str, *hosts: str) -> tuple[File, ...]:
+    with parts.database.read() as tx:
+        return service.held(tx, uri, hosts)
+
+
+def names(parts: Clearance, folder: str) -> list[str]:
+    with parts.database.read() as tx:
+        return [info.path + "/" * info.is_dir for info in service.listing(tx, folder).files]
+
+
+def digest_of(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def http(client: Client) -> httpx.Client:
+    return client.http.client
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "../secret",
+        "a/../../b",
+        "a/./b",
+        "a//b",
+        "a/",
+        "a\\b",
+        "C:/windows",
+        "nul\0byte",
+        "line\nbreak",
+        "%2e%2e/secret",
+        "%252e%252e/secret",
+        "a%2f..%2fb",
+        "a%00b",
+        "file:///etc/passwd",
+        "a#b",
+        "x" * 256,
+        "/".join(["ü" * 100] * 6),
+    ],
+)
+def test_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        model.check_path(path)
+    assert caught.value.code == "bad_path"
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_whatever_path_is_taken_is_plain_however_it_is_decoded(text: str) -> None:
+    try:
+        model.check_path(text)
+    except InvalidInput:
+        return
+    from urllib.parse import unquote
+
+    for read in (text, unquote(text), unquote(unquote(text))):
+        assert not read.startswith("/")
+        assert ".." not in read.split("/")
+        assert "\\" not in read
+        assert "\0" not in read
+
+
+def test_nobody_writes_where_the_files_of_versions_are_read() -> None:
+    with pytest.raises(InvalidInput, match="they never change"):
+        model.check_writable("versions/car-loan/1/model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("mlflow-artifacts:/1/abc/artifacts/model", "1/abc/artifacts/model"),
+        ("mlflow-artifacts://here:5000/1/abc", "1/abc"),
+        ("mlflow-artifacts://elsewhere/1/abc", None),
+        ("http://here:5000/api/2.0/mlflow-artifacts/artifacts/1/a%20b/", "1/a b"),
+        ("https://user:secret@here:5000/api/2.0/mlflow-artifacts/artifacts/1", "1"),
+        ("http://here:5001/api/2.0/mlflow-artifacts/artifacts/1", None),
+        ("http://here:5000/other/1", None),
+        ("http://[broken", None),
+        ("s3://bucket/1", None),
+        ("runs:/abc/model", None),
+        ("/1/abc", None),
+    ],
+)
+def test_an_address_leads_to_a_path_here_or_nowhere(uri: str, path: str | None) -> None:
+    assert model.path_of(uri, ["here:5000"]) == path
+
+
+# Use cases, on both databases
+
+
+def test_a_path_names_what_was_put_there_last_and_the_log_says_who_put_it(parts: Clearance) -> None:
+    put(parts, "1/model/weights", b"first")
+    made = put(parts, "1/model/weights", b"second")
+    with parts.database.read() as tx:
+        assert service.find(tx, "1/model/weights") == File(path="1/model/weights", size=6, sha256=digest_of(b"second"))
+        leaves = list(
+            tx.connection.exec_driver_sql("select event, actor, subject from audit_leaves order by position desc")
+        )
+    assert made.by == "user:ada"
+    assert [tuple(leaf) for leaf in leaves[:2]] == [("artifact.put", "user:ada", "artifact/1/model/weights")] * 2
+
+
+def test_the_same_bytes_again_change_nothing_and_leave_no_leaf(parts: Clearance) -> None:
+    first = put(parts, "1/same", b"bytes")
+    assert put(parts, "1/same", b"bytes") == first
+    with parts.database.read() as tx:
+        counted = tx.connection.exec_driver_sql("select count(*) from audit_leaves where event = 'artifact.put'")
+        assert counted.scalar() == 1
+
+
+def test_a_folder_lists_what_lies_directly_in_it_and_neighbours_do_not_leak_in(parts: Clearance) -> None:
+    for path in ("a/b/one", "a/b/two", "a/b-c", "a/b.txt", "a/B/x", "ab", "a0", "ü/ä"):
+        put(parts, path, path.encode())
+    assert names(parts, "a") == ["B/", "b-c", "b.txt", "b/"]
+    assert names(parts, "a/b/") == ["one", "two"]
+    assert sorted(names(parts, "")) == ["a/", "a0", "ab", "ü/"]
+    assert names(parts, "a/b/one") == []
+    assert names(parts, "nowhere") == []
+
+
+def test_a_folder_with_more_than_one_fetch_is_listed_whole(parts: Clearance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearance.integrations.mlflow.artifacts.store._AT_ONCE", 3)
+    paths = [f"r/{folder}/{name}" for folder in "abcd" for name in range(5)] + [f"r/file{n}" for n in range(7)]
+    for path in paths:
+        put(parts, path, b"x")
+    assert names(parts, "r") == ["a/", "b/", "c/", "d/"] + [f"file{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize("path", ["tree/leaf/below", "tree"])
+def test_no_path_is_a_file_and_a_folder_at_once(sqlite_parts: Clearance, path: str) -> None:
+    put(sqlite_parts, "tree/leaf", b"x")
+    with pytest.raises(Conflict) as caught:
+        put(sqlite_parts, path, b"y")
+    assert caught.value.code == "artifact_in_the_way"
+
+
+def test_removing_takes_a_file_or_a_folder_with_all_in_it_and_nothing_beside(parts: Clearance) -> None:
+    for path in ("a/b/one", "a/b/two", "a/bc", "a/d"):
+        put(parts, path, b"x")
+    with parts.database.write() as tx:
+        service.remove(tx, ADA, "a/b")
+        service.remove(tx, ADA, "a/d")
+        service.remove(tx, ADA, "never/was")
+    assert names(parts, "a") == ["bc"]
+
+
+def test_the_files_under_an_address_have_the_paths_of_a_version_made_of_them(parts: Clearance) -> None:
+    put(parts, "1/run/artifacts/model/MLmodel", b"a")
+    put(parts, "1/run/artifacts/model/data/weights", b"b")
+    put(parts, "1/run/artifacts/model2/MLmodel", b"c")
+    found = held(parts, "mlflow-artifacts:/1/run/artifacts/model")
+    assert [(file.path, file.sha256) for file in found] == [
+        ("MLmodel", digest_of(b"a")),
+        ("data/weights", digest_of(b"b")),
+    ]
+    assert held(parts, "s3://bucket/1/run/artifacts/model") == ()
+    assert held(parts, "mlflow-artifacts:/") == ()
+
+
+def test_a_logged_model_is_found_by_its_id_unless_it_lies_in_two_places(parts: Clearance) -> None:
+    put(parts, f"7/models/{LOGGED}/artifacts/MLmodel", b"a")
+    assert [file.path for file in held(parts, f"models:/{LOGGED}")] == ["MLmodel"]
+    put(parts, f"copy/models/{LOGGED}/artifacts/MLmodel", b"b")
+    assert held(parts, f"models:/{LOGGED}") == ()
+
+
+def test_what_a_path_names_is_not_collected_and_what_it_named_before_is(parts: Clearance) -> None:
+    put(parts, "1/model", b"old")
+    put(parts, "1/model", b"new")
+    with parts.database.read() as tx:
+        assert digest_of(b"new") in set(parts.needed_blobs(tx))
+        assert digest_of(b"old") not in set(parts.needed_blobs(tx))
+    assert collection.usage(parts.database, parts.blobs, parts.needed_blobs).unneeded == 1
+
+
+def test_bytes_that_are_not_in_the_store_are_named_by_nothing(sqlite_parts: Clearance) -> None:
+    with pytest.raises(NotFound), sqlite_parts.database.write() as tx:
+        service.put(tx, ADA, sqlite_parts.blobs, "1/model", digest_of(b"never sent"))
+
+
+# The protocol
+
+
+def test_what_was_put_comes_back(http: httpx.Client) -> None:
+    content = b"0123456789" * 1_000_000
+    assert http.put(f"{ROOT}/1/a b/größe.bin", content=content).status_code == 200
+    assert http.get(f"{ROOT}/1/a b/größe.bin").content == content
+    assert http.get(ROOT, params={"path": "1/a b"}).json() == {
+        "files": [{"path": "größe.bin", "is_dir": False, "file_size": 10_000_000}]
+    }
+    assert http.delete(f"{ROOT}/1").json() == {}
+    assert http.get(f"{ROOT}/1/a b/größe.bin").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["..%2f..%2fetc/passwd", "%2fetc/passwd", "a%5Cb", "a%00b", "a/%2e%2e/%2e%2e/b"])
+def test_no_way_of_writing_an_address_gets_past_the_paths(http: httpx.Client, path: str) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        answer = http.request(method, f"{ROOT}/{path}", content=b"x" if method == "PUT" else None)
+        assert answer.status_code in {400, 404, 422}, answer.text
+    assert http.get(ROOT, params={"path": "../.."}).status_code in {400, 422}
+
+
+def test_parts_straight_to_a_bucket_are_not_offered_in_the_words_that_the_client_knows(http: httpx.Client) -> None:
+    for answer in (
+        http.post("/api/2.0/mlflow-artifacts/mpu/create/1/model", json={"path": "model", "num_parts": 2}),
+        http.get("/api/2.0/mlflow-artifacts/presigned/1/model"),
+    ):
+        assert answer.status_code == 501
+        assert "is not supported for the current artifact repository" in answer.json()["message"]
+
+
+def test_the_files_of_a_version_are_read_under_its_name(client: Client, http: httpx.Client, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "data").mkdir(parents=True)
+    (folder / "MLmodel").write_bytes(b"a")
+    (folder / "data" / "weights").write_bytes(b"b")
+    client.models.create("car-loan", owner="ada")
+    client.versions.register("car-loan", folder)
+    at = f"{ROOT}/versions/car-loan/1"
+    assert http.get(ROOT, params={"path": "versions/car-loan/1"}).json()["files"] == [
+        {"path": "MLmodel", "is_dir": False, "file_size": 1},
+        {"path": "data", "is_dir": True, "file_size": None},
+    ]
+    assert http.get(f"{at}/data/weights").content == b"b"
+    assert http.get(f"{at}/data").status_code == 404
+    assert http.get(f"{ROOT}/versions/car-loan/2/MLmodel").status_code == 404
+    assert http.put(f"{at}/MLmodel", content=b"evil").status_code in {400, 422}
+
+
+def test_what_a_version_pinned_stays_when_its_path_is_overwritten_or_removed(
+    sqlite_parts: Clearance, client: Client, http: httpx.Client
+) -> None:
+    http.put(f"{ROOT}/1/model/MLmodel", content=b"good")
+    pinned = held(sqlite_parts, "mlflow-artifacts:/1/model")
+    client.models.create("car-loan", owner="ada")
+    with sqlite_parts.database.write() as tx:
+        from clearance.registry import service as registry
+        from clearance.registry.model import NewVersion
+
+        registry.register_version(tx, ADA, sqlite_parts.blobs, "car-loan", NewVersion(files=pinned))
+    http.put(f"{ROOT}/1/model/MLmodel", content=b"evil")
+    http.delete(f"{ROOT}/1/model")
+    assert http.get(f"{ROOT}/versions/car-loan/1/MLmodel").content == b"good"
+
+
+def test_changed_bytes_are_not_served(sqlite_parts: Clearance, http: httpx.Client) -> None:
+    http.put(f"{ROOT}/1/model", content=b"good")
+    sqlite_parts.blobs.path(digest_of(b"good")).write_bytes(b"evil")
+    answer = http.get(f"{ROOT}/1/model")
+    assert answer.status_code >= 400
+    assert "were changed" in answer.text
+
+
+def test_a_viewer_reads_and_does_not_write(as_user: Callable[..., Client]) -> None:
+    from clearance.access.model import Role
+
+    viewer = as_user(person("vera", Role.VIEWER)).http.client
+    assert viewer.get(ROOT).status_code == 200
+    assert viewer.put(f"{ROOT}/1/model", content=b"x").status_code == 403
+    assert viewer.delete(f"{ROOT}/1/model").status_code == 403
