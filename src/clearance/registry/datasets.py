@@ -8,7 +8,7 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict
-from clearance.registry import rules, store
+from clearance.registry import rules, store, summaries
 from clearance.registry.dataset_file import Contents
 from clearance.registry.lookup import bad_cursor
 from clearance.registry.model import Dataset
@@ -55,6 +55,7 @@ def register_dataset(tx: Transaction, caller: Principal, contents: Contents, *, 
             code="dataset_exists",
             hint=f"`clearance datasets show {made.digest}` tells under which name",
         ) from error
+    summaries.refresh_users(tx, made.digest)
     log.record(
         tx,
         Event.DATASET_REGISTERED,

@@ -63,6 +63,10 @@ class SourceKind(StrEnum):
     """In a container image, named by its digest."""
 
 
+WITHOUT_FILES = frozenset({SourceKind.ENDPOINT, SourceKind.IMAGE})
+"""Versions of these never have files here: they are black boxes, seen only by what goes in and comes out."""
+
+
 class DatasetRole(StrEnum):
     """What a version used a dataset for."""
 
@@ -88,6 +92,8 @@ class NewModel:
     description: str = ""
     title: str = ""
     """What people and MLflow's clients call it; its name when empty."""
+    template: str = ""
+    """The template of its use case; it fills in what is not given, and says what must be."""
 
 
 @request
@@ -108,10 +114,27 @@ class ModelChange:
 
 
 @value
+class LoweredRisk:
+    """That a model is governed less than its answers say, until when, and who is answerable for it."""
+
+    reason: str
+    by: str
+    at: datetime
+    until: datetime
+
+
+@value
 class Model:
     """A model in the inventory: its name is its identity for ever, its title what it is called now.
 
     The title of a deleted model is None, so that another can have it.
+
+    Attributes:
+        risk: the governance level that counts now.
+        assessed_risk: the level that the answers to the questionnaire lead to; None while nobody answered.
+        privacy: whether the answers ask for privacy and access controls too.
+        lowered: why `risk` is below `assessed_risk`, None when it is not.
+        template: the template of its use case that it was made from, empty without one.
     """
 
     name: str
@@ -128,6 +151,10 @@ class Model:
     created_by: str
     description: str
     lifecycle_reason: str = ""
+    template: str = ""
+    assessed_risk: Risk | None = None
+    privacy: bool = False
+    lowered: LoweredRisk | None = None
 
 
 @request
@@ -388,4 +415,31 @@ def completeness(provenance: Provenance, datasets: Iterable[Dataset]) -> Complet
         fraction=round(1 - len(missing) / len(facts), 4),
         missing=missing,
         flags=("dirty tree: the code was changed after its commit",) if dirty else (),
+    )
+
+
+def completeness_of_black_box(version: Version, datasets: Iterable[Dataset]) -> Completeness:
+    """Measure how complete the story of an endpoint or image is; each fact that is asked for counts the same.
+
+    What made it can't be told, so what its user can find out is asked for instead: who provides it; which revision it is; a
+    contract; a dataset of captured inputs, registered like every other it names; figures measured on them.
+
+    Args:
+        version: what is registered of it.
+        datasets: the registered datasets among those it names.
+    """
+    uses = version.provenance.datasets
+    known = {dataset.digest for dataset in datasets}
+    unknown = [use.name or use.digest for use in uses if use.digest not in known]
+    facts = {
+        "provider (as trainer)": bool(version.provenance.trainer),
+        "revision": version.source.kind is SourceKind.IMAGE or bool(version.source.revision),
+        "contract": version.contract is not None,
+        "captured inputs (as reference dataset)": any(use.role is DatasetRole.REFERENCE for use in uses),
+        "registration of " + (", ".join(unknown) or "datasets"): bool(uses) and not unknown,
+        "metrics": bool(version.provenance.metrics),
+    }
+    missing = tuple(name for name, there in facts.items() if not there)
+    return Completeness(
+        complete=not missing, fraction=round(1 - len(missing) / len(facts), 4), missing=missing, flags=()
     )

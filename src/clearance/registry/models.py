@@ -10,9 +10,10 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict
-from clearance.registry import rules, store
+from clearance.registry import rules, store, summaries
 from clearance.registry.lookup import bad_cursor, get_model
-from clearance.registry.model import Lifecycle, Model, ModelChange, NewModel, VersionStatus
+from clearance.registry.model import Lifecycle, LoweredRisk, Model, ModelChange, NewModel, Risk, VersionStatus
+from clearance.registry.risk import below
 from clearance.registry.versions import set_status
 from clearance.storage.database import Transaction
 from clearance.values import Page
@@ -44,6 +45,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
         store.insert_model(tx, made)
     except sa.exc.IntegrityError as error:  # someone else created it since we looked
         raise taken from error
+    summaries.refresh(tx, made.name)
     facts = {"owner": made.owner, "risk": made.risk, "kind": made.kind, "lifecycle": made.lifecycle}
     log.record(tx, Event.MODEL_CREATED, actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
@@ -55,7 +57,7 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
     Raises:
         NotFound: no such model.
         InvalidInput: a text that can't be one, or no reason for retiring.
-        Conflict: a move that the lifecycle does not have.
+        Conflict: a move that the lifecycle does not have, or a risk below what the answers say (`risk_below_answers`).
     """
     present = get_model(tx, name, lock=True)
     _check_texts(change)
@@ -70,12 +72,15 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
     if "lifecycle" in changed:
         rules.check_lifecycle(present.lifecycle, changed["lifecycle"], change.reason)
         changed["lifecycle_reason"] = change.reason
+    if "risk" in changed:
+        changed |= _risk_by_hand(present, changed["risk"])
     made = replace(present, **changed)
     if "title" in changed:
         if present.title is None:
             raise Conflict(f"{name} was deleted", code="model_retired", hint="create a new model")
         _check_title(tx, made)
     store.update_model(tx, made)
+    summaries.refresh(tx, name)
     retired = changed.get("lifecycle") == Lifecycle.RETIRED
     log.record(
         tx,
@@ -85,7 +90,7 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
         data={"changed": changed},
     )
     if retired:
-        for version in store.list_versions(tx, name, before=None, limit=store.last_number(tx, name)):
+        for version in reversed(store.list_versions(tx, name, before=None, limit=store.last_number(tx, name))):
             if VersionStatus.RETIRED in rules.STATUS_MOVES[version.status]:
                 set_status(tx, caller, version, VersionStatus.RETIRED, f"the model was retired: {change.reason}")
     return made
@@ -105,6 +110,7 @@ def delete_model(tx: Transaction, caller: Principal, name: str, reason: str) -> 
         raise Conflict(f"{name} was deleted", code="model_retired")
     made = replace(present, title=None)
     store.update_model(tx, made)
+    summaries.refresh(tx, name)
     facts = {"changed": {"title": None}, "title": present.title, "reason": reason}
     log.record(tx, Event.MODEL_DELETED, actor=caller.name, subject=f"model/{name}", data=facts)
     return made
@@ -121,6 +127,19 @@ def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100)
         raise bad_cursor(cursor)
     found = store.list_models(tx, after=cursor, limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].name if len(found) > limit else None)
+
+
+def _risk_by_hand(present: Model, wanted: Risk) -> dict[str, LoweredRisk | None]:
+    """Return what else changes with the risk: a stricter level is free, and ends a lowering; a laxer one is no plain change."""
+    if present.assessed_risk is not None and below(wanted, present.assessed_risk):
+        raise Conflict(
+            f"the answers for {present.name} ask for {present.assessed_risk} governance, not {wanted}",
+            code="risk_below_answers",
+            hint=f"answer anew: `clearance models assess {present.name}`; or somebody who may waive lowers it for some days: "
+            f"`clearance models lower-risk {present.name} {wanted} --days DAYS --reason WHY`",
+            details={"assessed": present.assessed_risk.value, "wanted": wanted.value},
+        )
+    return {} if present.lowered is None else {"lowered": None}
 
 
 def _check_title(tx: Transaction, model: Model) -> None:

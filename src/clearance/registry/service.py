@@ -1,9 +1,11 @@
 """The use cases of the registry, by the one name that other rooms and the surfaces use."""
 
+from clearance.registry.assessments import assess_model, assessments, lower_risk
 from clearance.registry.datasets import list_datasets, register_dataset
 from clearance.registry.lookup import get_dataset, get_model, get_pinned, get_version
 from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
 from clearance.registry.needed import needed_blobs
+from clearance.registry.search import search_models
 from clearance.registry.tags import delete_tag, set_tag, tags
 from clearance.registry.versions import (
     completeness,
@@ -20,6 +22,8 @@ from clearance.registry.versions import (
 )
 
 __all__ = [
+    "assess_model",
+    "assessments",
     "completeness",
     "contract_of",
     "create_model",
@@ -35,6 +39,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "list_versions",
+    "lower_risk",
     "needed_blobs",
     "pin_version",
     "quarantine_version",
@@ -42,6 +47,7 @@ __all__ = [
     "register_version",
     "release_version",
     "retire_version",
+    "search_models",
     "set_tag",
     "tags",
     "update_model",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable
 from dataclasses import fields
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from clearance.registry.model import Column, Dataset, Model, Version
+from clearance.registry.model import WITHOUT_FILES, Column, Dataset, Model, Version, VersionStatus
+from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 from clearance.values import plain
 
@@ -36,6 +38,13 @@ models = sa.Table(
     sa.Column("created_by", sa.String(255), nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("title", sa.String(255), unique=True, index=True),
+    sa.Column("template", sa.String(100), nullable=False),
+    sa.Column("assessed_risk", sa.String(32)),
+    sa.Column("privacy", sa.Boolean, nullable=False),
+    sa.Column("lowered_reason", sa.Text),
+    sa.Column("lowered_by", sa.String(255)),
+    sa.Column("lowered_at", UtcDateTime),
+    sa.Column("lowered_until", UtcDateTime),
 )
 versions = sa.Table(
     "registry_versions",
@@ -88,31 +97,42 @@ datasets = sa.Table(
 
 
 def insert_model(tx: Transaction, model: Model) -> None:
-    tx.execute(sa.insert(models), _row(model))
+    tx.execute(sa.insert(models), _model_row(model))
 
 
 def update_model(tx: Transaction, model: Model) -> None:
-    tx.execute(sa.update(models).where(models.c.name == model.name).values(_row(model)))
+    tx.execute(sa.update(models).where(models.c.name == model.name).values(_model_row(model)))
 
 
 def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | None:
     """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends."""
     query = sa.select(models).where(models.c.name == name)
     row = tx.execute(query.with_for_update() if lock else query).first()
-    return None if row is None else _value(row, Model)
+    return None if row is None else model_of(tx, row)
 
 
 def find_title(tx: Transaction, title: str) -> Model | None:
     """Return the model that is called so now."""
     row = tx.execute(sa.select(models).where(models.c.title == title)).first()
-    return None if row is None else _value(row, Model)
+    return None if row is None else model_of(tx, row)
 
 
 def list_models(tx: Transaction, *, after: str | None, limit: int) -> list[Model]:
     query = sa.select(models).order_by(models.c.name).limit(limit)
     if after is not None:
         query = query.where(models.c.name > after)
-    return [_value(row, Model) for row in tx.execute(query)]
+    return [model_of(tx, row) for row in tx.execute(query)]
+
+
+def model_of(tx: Transaction, row: sa.Row[Any]) -> Model:
+    """Return a model as it is governed at this transaction's time: a lowering that is over is none."""
+    found = dict(row._mapping)
+    lowering = {name: found.pop(f"lowered_{name}") for name in ("reason", "by", "at", "until")}
+    if lowering["until"] is None:
+        return _made(found, Model)
+    if lowering["until"] <= tx.now:
+        return _made({**found, "risk": found["assessed_risk"]}, Model)
+    return _made({**found, "lowered": lowering}, Model)
 
 
 def insert_version(tx: Transaction, version: Version) -> None:
@@ -126,6 +146,14 @@ def set_files(tx: Transaction, version: Version) -> None:
     """Write the files of a version that had none, and what follows from them."""
     found = _row(version, as_text=_DOCUMENTS)
     changed = {name: found[name] for name in ("files", "size", "digest")}
+    own = (versions.c.model == version.model) & (versions.c.number == version.number)
+    tx.execute(sa.update(versions).where(own).values(changed))
+
+
+def set_story(tx: Transaction, version: Version) -> None:
+    """Write the contract and provenance of a version that had less of them."""
+    found = _row(version, as_text=_DOCUMENTS)
+    changed = {name: found[name] for name in ("contract", "provenance")}
     own = (versions.c.model == version.model) & (versions.c.number == version.number)
     tx.execute(sa.update(versions).where(own).values(changed))
 
@@ -166,6 +194,31 @@ def newest_contract(tx: Transaction, model: str) -> Version | None:
     query = sa.select(versions).where(versions.c.model == model, versions.c.contract != "null")
     row = tx.execute(query.order_by(versions.c.number.desc()).limit(1)).first()
     return None if row is None else _version(row)
+
+
+def newest_usable(tx: Transaction, model: str) -> Version | None:
+    """Return the newest version of a model that is neither retired nor deleted."""
+    usable = versions.c.status.in_([VersionStatus.REGISTERED.value, VersionStatus.QUARANTINED.value])
+    query = sa.select(versions).where(versions.c.model == model, usable)
+    row = tx.execute(query.order_by(versions.c.number.desc()).limit(1)).first()
+    return None if row is None else _version(row)
+
+
+def newest_that_name(tx: Transaction, dataset: str) -> tuple[str, ...]:
+    """Return the models whose newest usable version says that it used a dataset."""
+    own = (versions.c.model == summaries.c.model) & (versions.c.number == summaries.c.newest)
+    query = sa.select(summaries.c.model).join(versions, own).where(versions.c.provenance.contains(dataset))
+    return tuple(tx.execute(query.order_by(summaries.c.model)).scalars())
+
+
+def first_without_files(tx: Transaction, model: str) -> datetime | None:
+    """Return when the first version of a model was registered that is an endpoint or an image; None without one."""
+    kinds = sa.or_(
+        *(versions.c.source.startswith(f'{{"kind": "{kind.value}"', autoescape=True) for kind in WITHOUT_FILES)
+    )
+    query = sa.select(versions.c.created_at).where(versions.c.model == model, kinds)
+    found: datetime | None = tx.execute(query.order_by(versions.c.number).limit(1)).scalar()
+    return found
 
 
 def children(tx: Transaction, name: str) -> tuple[tuple[str, int], ...]:
@@ -211,6 +264,13 @@ def select_tags(tx: Transaction, model: str, number: int) -> dict[str, str]:
     return {row.key: row.value for row in tx.execute(sa.select(tags).where(own).order_by(tags.c.key))}
 
 
+def _model_row(model: Model) -> dict[str, Any]:
+    found = _row(model)
+    lowered = found.pop("lowered")
+    names = ("reason", "by", "at", "until")
+    return found | {f"lowered_{name}": None if lowered is None else getattr(lowered, name) for name in names}
+
+
 def _row(item: Any, as_text: tuple[str, ...] = ()) -> dict[str, Any]:
     found = {field.name: getattr(item, field.name) for field in fields(item)}
     return found | {name: json.dumps(plain(found[name])) for name in as_text}
@@ -222,7 +282,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _value(row: sa.Row[Any], kind: type[T], **parsed: Any) -> T:
-    made: T = _adapter(cast("Hashable", kind)).validate_python({**row._mapping, **parsed})
+    return _made({**row._mapping, **parsed}, kind)
+
+
+def _made(fields: dict[str, Any], kind: type[T]) -> T:
+    made: T = _adapter(cast("Hashable", kind)).validate_python(fields)
     return made
 
 

@@ -8,7 +8,7 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import NotFound
-from clearance.registry import rules, store
+from clearance.registry import rules, store, summaries
 from clearance.registry.lookup import get_model, get_version
 from clearance.storage.database import Transaction
 from clearance.values import sha256
@@ -26,6 +26,8 @@ def set_tag(tx: Transaction, caller: Principal, model: str, number: int | None, 
     rules.check_tag(key, value)
     subject = _find(tx, model, number)
     store.put_tag(tx, model, number or 0, key, value)
+    if number is None:
+        summaries.refresh(tx, model)
     said = {"value": value} if len(value) <= _LONGEST_IN_LOG else {"value_digest": sha256(value.encode())}
     log.record(tx, Event.TAG_SET, actor=caller.name, subject=subject, data={"key": key, **said})
 
@@ -40,6 +42,8 @@ def delete_tag(tx: Transaction, caller: Principal, model: str, number: int | Non
     if not store.drop_tag(tx, model, number or 0, key):
         name = subject.removeprefix("model/")
         raise NotFound(f"{name} has no tag {key[:250]!r}", code="tag_not_found", hint=f"`clearance tags list {name}`")
+    if number is None:
+        summaries.refresh(tx, model)
     log.record(tx, Event.TAG_REMOVED, actor=caller.name, subject=subject, data={"key": key})
 
 

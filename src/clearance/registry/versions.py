@@ -10,7 +10,7 @@ from clearance.audit.events import Event
 from clearance.errors import Conflict, InvalidInput
 from clearance.registry import lineage as graph
 from clearance.registry import model as values
-from clearance.registry import rules, store
+from clearance.registry import rules, store, summaries
 from clearance.registry.artifacts import claims
 from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import bad_cursor, get_model, get_version
@@ -89,6 +89,7 @@ def register_version(
         status_reason="",
     )
     store.insert_version(tx, made)
+    summaries.refresh(tx, model)
     code = made.provenance.code
     facts = {
         "digest": made.digest,
@@ -195,6 +196,7 @@ def set_status(tx: Transaction, caller: Principal, present: Version, wanted: Ver
     """Write a status that is allowed, with its leaf; `quarantine_version` and its sisters decide whether it is."""
     made = replace(present, status=wanted, status_reason=reason)
     store.set_status(tx, made)
+    summaries.refresh(tx, made.model)
     facts = {"digest": made.digest, "reason": reason}
     log.record(tx, _STATUS_EVENTS[wanted], actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
@@ -221,9 +223,7 @@ def completeness(tx: Transaction, model: str, number: int) -> Completeness:
     Raises:
         NotFound: no such model or version.
     """
-    provenance = get_version(tx, model, number).provenance
-    found = [store.find_dataset(tx, use.digest) for use in provenance.datasets]
-    return values.completeness(provenance, [dataset for dataset in found if dataset is not None])
+    return summaries.completeness_of(tx, get_version(tx, model, number))
 
 
 def _move(tx: Transaction, caller: Principal, model: str, number: int, wanted: VersionStatus, reason: str) -> Version:
