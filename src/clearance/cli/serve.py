@@ -8,12 +8,12 @@ import typer
 
 from clearance import __version__
 from clearance.cli.core import note, settings_of
+from clearance.errors import InvalidInput
 
 if TYPE_CHECKING:
     from clearance.app import Clearance
 
 app = typer.Typer()
-_GRACE_SECONDS = 2  # for requests under way when the server is told to end; a caller sends again what was not answered
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -22,23 +22,33 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8780,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Server processes; more than one need PostgreSQL.")] = 1,
+    no_upgrade: Annotated[bool, typer.Option("--no-upgrade", help="Refuse a database that needs an upgrade.")] = False,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log a line for each request.")] = False,
 ) -> None:
     """Run the server: API, gateway and console."""
-    import uvicorn
-
-    from clearance import server
     from clearance.app import Clearance
+    from clearance.cli import workers as processes
+    from clearance.storage import migrate
 
     parts = Clearance(settings_of(ctx))
-    _greet(parts, host, port)
-    uvicorn.run(
-        server.create(parts, background=True),
-        host=host,
-        port=port,
-        log_level="info",
-        access_log=access_log,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+    try:
+        if workers > 1 and parts.database_as_found.is_sqlite:
+            raise _one_process_only(workers)
+        if no_upgrade:
+            migrate.check_current(parts.database_as_found)
+        listener = processes.listen(host, port)
+        _greet(parts, host, listener.getsockname()[1])
+    finally:
+        parts.close()
+    processes.run(parts.settings, listener, workers, access_log=access_log)
+
+
+def _one_process_only(workers: int) -> InvalidInput:
+    return InvalidInput(
+        f"{workers} processes can't share an SQLite file: it takes one writer at a time, and one server",
+        code="workers_need_postgresql",
+        hint="set CLEARANCE_DATABASE_URL to PostgreSQL (docs/how-to/run-on-postgresql.md moves what is there), or leave --workers out",
     )
 
 
