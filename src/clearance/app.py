@@ -23,6 +23,7 @@ from clearance.storage.secrets import Secret
 if TYPE_CHECKING:
     from clearance.access.oidc import Oidc
     from clearance.delivery.aliases import Guards
+    from clearance.audit.witnessing import Witnesses
     from clearance.delivery.driver import Driver
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
@@ -90,6 +91,13 @@ class Clearance:
         """What an outsider pins to check the log: the key that signs now."""
         with self.database.read() as tx:
             return log.verifier(tx, self.log_keys)
+
+    @part
+    def witnesses(self) -> Witnesses:
+        """Asks those outside to vouch for the log."""
+        from clearance.audit.witnessing import Witnesses, parse_witnesses
+
+        return Witnesses(self.database, parse_witnesses(self.settings.log_witnesses), self.settings.log_quorum)
 
     @part
     def sessions(self) -> Sessions:
@@ -200,6 +208,8 @@ class Clearance:
         jobs = Jobs(self.settings.jobs_url)
         jobs.every("rollouts", 1, self.rollout_driver.turn)
         jobs.every("notifications", 2, self._notify)
+        if self.witnesses.asked:
+            jobs.every("witnesses", 5, self.witnesses.turn)
         jobs.every_here("token uses", 10, self.sessions.write_uses)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)

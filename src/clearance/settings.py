@@ -30,7 +30,13 @@ class Settings:
     public_url: str
     """Address under which people reach this server, such as `https://clearance.example.com`; empty: as they asked for it."""
     log_origin: str
-    """Name of the audit log in its checkpoints (C2SP origin line)."""
+    """Name of the audit log in its checkpoints (C2SP origin line); it can't change after the first leaf."""
+    log_witnesses: str
+    """Who is asked to cosign the log's checkpoints: `verifier address`, by commas."""
+    log_quorum: int
+    """How many witnesses must have cosigned the checkpoint that is published; 0: all that are set."""
+    log_public: bool
+    """Whether anybody may read the published log (its leaves name people); 0: whoever has the permission audit.read."""
     artifacts_url: str
     """Object store for artifact files and datasets, such as `s3://bucket/prefix`; empty: the folder `artifacts` in the home."""
     max_upload_mb: int
@@ -120,6 +126,9 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         token=found.get("token", ""),
         public_url=_address(found, "public_url").rstrip("/"),
         log_origin=found.get("log_origin", "clearance.local/log"),
+        log_witnesses=found.get("log_witnesses", ""),
+        log_quorum=int(_number(found, "log_quorum", 0)),
+        log_public=bool(_number(found, "log_public", 0)),
         artifacts_url=found.get("artifacts_url", ""),
         max_upload_mb=int(_number(found, "max_upload_mb", 10_240)),
         max_unfinished_uploads=int(_number(found, "max_unfinished_uploads", 500)),

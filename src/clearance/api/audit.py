@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import PlainTextResponse, Response
 
 from clearance.access.model import Permission, Principal
-from clearance.api.core import App, Cursor, Limit, needs
+from clearance.api.core import App, Cursor, Limit, Needs, needs, parts
 from clearance.audit import log, store
 from clearance.audit.events import Event
-from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, Verification
+from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, KeyRotation, LogKey, LogStatus, Verification
 from clearance.values import Page
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Auditor = Annotated[Principal, needs(Permission.AUDIT_READ)]
+
+
+class _NeedsUnlessPublic(Needs):
+    """Lets anybody in where the log is public, else whoever has the permission."""
+
+    async def __call__(self, request: Request) -> Principal:
+        if parts(request).settings.log_public:
+            return ANYBODY
+        return await super().__call__(request)
+
+
+_PUBLISHED = _NeedsUnlessPublic(Permission.AUDIT_READ)
+ANYBODY = Principal(name="anybody", roles=())
 
 
 @router.get("/entries")
@@ -32,6 +45,42 @@ def entries(
         return log.entries(tx, subject=subject, event=event, cursor=cursor, limit=limit)
 
 
+@router.get("/status")
+def status(app: App, caller: Auditor) -> LogStatus:
+    """The log's keys with their spans, its newest and its published checkpoint, and what witnesses cosigned."""
+    with app.database.read() as tx:
+        return app.witnesses.status(tx, app.log_keys)
+
+
+@router.get("/tlog/{path:path}", response_class=Response)
+def published(path: str, app: App, caller: Annotated[Principal, Depends(_PUBLISHED)]) -> Response:
+    """A file of the log as it is published (C2SP tlog-tiles): `checkpoint`, `keys.json`, `tile/0/000`, `tile/entries/000.p/5`."""
+    with app.database.read() as tx:
+        content = log.published_file(tx, app.log_keys, path, app.witnesses.quorum)
+    full = path.startswith("tile/") and ".p/" not in path
+    kind = "application/octet-stream" if path.startswith("tile/") else "text/plain; charset=utf-8"
+    lasting = "public, max-age=31536000, immutable" if full and app.settings.log_public else "no-cache"
+    return Response(content, media_type=kind, headers={"cache-control": lasting})
+
+
+@router.post("/keys")
+def rotate_key(
+    rotation: KeyRotation, app: App, caller: Annotated[Principal, needs(Permission.ACCESS_ADMIN)]
+) -> tuple[LogKey, ...]:
+    """Have a new key sign the log from now on; answers all keys, the newest last."""
+    with app.database.write() as tx:
+        log.rotate_key(tx, caller.name, app.log_keys, rotation.reason)
+    with app.database.read() as tx:
+        return log.succession(tx, app.log_keys)
+
+
+@router.get("/keys")
+def keys(app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> tuple[LogKey, ...]:
+    """The log's keys, oldest first, each with the proof by which the one before it names it."""
+    with app.database.read() as tx:
+        return log.succession(tx, app.log_keys)
+
+
 @router.get("/checkpoint", response_class=PlainTextResponse)
 def checkpoint(app: App, caller: Auditor) -> PlainTextResponse:
     """The newest signed checkpoint (C2SP signed note)."""
@@ -46,14 +95,16 @@ def key(app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> Plain
 
 
 @router.get("/inclusion/{index}")
-def inclusion(index: int, app: App, caller: Auditor) -> InclusionProof:
+def inclusion(index: Annotated[int, Path(ge=0)], app: App, caller: Auditor) -> InclusionProof:
     """Proof that a leaf is in the log."""
     with app.database.read() as tx:
         return log.prove_inclusion(tx, index)
 
 
 @router.get("/consistency/{older}")
-def consistency(older: int, app: App, caller: Auditor, newer: int | None = None) -> ConsistencyProof:
+def consistency(
+    older: Annotated[int, Path(ge=0)], app: App, caller: Auditor, newer: Annotated[int | None, Query(ge=0)] = None
+) -> ConsistencyProof:
     """Proof that the log only grew since it had `older` leaves."""
     with app.database.read() as tx:
         return log.prove_consistency(tx, older, newer)

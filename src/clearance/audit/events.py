@@ -32,6 +32,7 @@ class Event(StrEnum):
     DATASET_REGISTERED = "dataset.registered", "name rows schema"
     LINEAGE_LINKED = "lineage.linked", "dataset run target"
     VERSION_REGISTERED = "version.registered", "digest"
+    VERSION_UPDATED = "version.updated", "changed"
     VERSION_RETIRED = "version.retired", "reason"
     VERSION_QUARANTINED = "version.quarantined", "reason"
     VERSION_RELEASED = "version.released", "reason"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clearance.audit import checkpoint, leaf, proofs, store, tiles, tree
+from clearance.audit import checkpoint, leaf, proofs, publishing, store, tiles, tree
 from clearance.audit.checkpoint import Checkpoint, Verifier
 from clearance.audit.events import Event
 from clearance.audit.keys import LogKeys
@@ -24,6 +24,8 @@ __all__ = [
     "entries",
     "prove_consistency",
     "prove_inclusion",
+    "published_checkpoint",
+    "published_file",
     "record",
     "rotate_key",
     "sealer",
@@ -175,6 +177,37 @@ def prove_consistency(tx: Transaction, older: int, newer: int | None = None) -> 
     return ConsistencyProof(
         size=older, older=store.checkpoint_at(tx, older) or "", newer=note, path=tuple(map(_b64, path))
     )
+
+
+def published_file(tx: Transaction, keys: LogKeys, path: str, quorum: int) -> bytes:
+    """Return a file of the log as it is published: `checkpoint`, `keys.json`, or a tile.
+
+    Args:
+        tx: the transaction.
+        keys: of the log.
+        path: of the file.
+        quorum: how many witnesses must have cosigned the checkpoint that is published; the newest one that so many did, or
+            the newest of all while there is none.
+
+    Raises:
+        InvalidInput: there is no such file.
+        NotFound: the log has not come so far.
+    """
+    if path == publishing.CHECKPOINT:
+        return published_checkpoint(tx, quorum).encode()
+    if path == publishing.KEYS:
+        return publishing.keys_file(succession(tx, keys))
+    return store.tile(tx, tiles.parse_path(path))
+
+
+def published_checkpoint(tx: Transaction, quorum: int) -> str:
+    """Return the newest checkpoint that so many witnesses cosigned, with their signatures; empty for an empty log."""
+    size = store.best_cosigned(tx, quorum) if quorum else None
+    note = store.checkpoint_at(tx, store.size(tx) if size is None else size)
+    if note is None:
+        return ""
+    lines = [line for _, line, _ in store.cosigned(tx, checkpoint.parse(note).size)]
+    return note + "".join(lines)
 
 
 def consistency_path(tx: Transaction, older: int, newer: int) -> list[bytes]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from clearance.values import value
+from clearance.values import request, value
 
 
 @value
@@ -91,3 +92,82 @@ class Verification:
     root: str
     verifier: str
     problems: tuple[str, ...]
+
+
+@value
+class Published:
+    """What publishing did: the log's name, how many leaves are published now and were before, and the tiles written."""
+
+    origin: str
+    size: int
+    before: int
+    tiles: int
+
+
+class Suspicion(StrEnum):
+    """What a monitor found to be wrong with a log."""
+
+    SIGNATURE = "signature"
+    KEY = "key"
+    TRUNCATED = "truncated"
+    FORKED = "forked"
+    REWRITTEN = "rewritten"
+    EDITED = "edited"
+    MISSING = "missing"
+    WITNESSES = "witnesses"
+
+
+@value
+class Finding:
+    """One thing that is wrong with a log: of what kind, in words, and the file it shows in."""
+
+    kind: Suspicion
+    message: str
+    path: str = "checkpoint"
+
+
+@value
+class Sighting:
+    """What a monitor saw: the log's size and root (base64), the size it knew before, and what is wrong, if anything.
+
+    `cosigned` says when (seconds since 1970) each witness that was asked for vouched for the checkpoint.
+    """
+
+    ok: bool
+    origin: str
+    size: int
+    root: str
+    before: int
+    checked: int
+    verifier: str
+    cosigned: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+@value
+class Cosignature:
+    """That a witness found the checkpoint over `size` leaves to be consistent with all it saw before; `line` as in the note."""
+
+    witness: str
+    size: int
+    at: datetime
+    line: str
+
+
+@value
+class LogStatus:
+    """Where the log stands for outsiders: its keys, its newest checkpoint, the one that is published, and who vouches for it."""
+
+    keys: tuple[LogKey, ...]
+    checkpoint: str
+    published: str
+    witnesses: tuple[str, ...]
+    quorum: int
+    cosignatures: tuple[Cosignature, ...]
+
+
+@request
+class KeyRotation:
+    """A new key for the log, and why."""
+
+    reason: str

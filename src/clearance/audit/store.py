@@ -198,8 +198,10 @@ def checkpoint_at(tx: Transaction, at_size: int) -> str | None:
 
 
 def keep_checkpoint(tx: Transaction, at_size: int, note: str) -> None:
-    """Keep a signed note for good."""
-    tx.execute(sa.insert(checkpoints), {"size": at_size, "note": note})
+    """Keep a signed note for good; one that was kept already stays as it is."""
+    known = sa.select(checkpoints.c.size).where(checkpoints.c.size == at_size)
+    if tx.execute(known).first() is None:
+        tx.execute(sa.insert(checkpoints), {"size": at_size, "note": note})
 
 
 def kept_checkpoints(tx: Transaction, after: int = -1) -> Iterator[tuple[int, str]]:
