@@ -12,6 +12,7 @@ from clearance.client.http import Http
 
 if TYPE_CHECKING:
     from clearance.client.access import Access
+    from clearance.client.artifacts import Artifacts
     from clearance.client.audit import Audit
     from clearance.client.checks import Checks
     from clearance.client.compliance import Reports
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from clearance.client.registry import Datasets, Models, Tags, Versions
     from clearance.client.response import Alerts, Incidents
     from clearance.client.telemetry import Telemetry
+
+_AT_ONCE = 4  # files on their way to or from a server at the same time
 
 
 class Client:
@@ -39,7 +42,8 @@ class Client:
         self, url: str, token: str = "", *, transport: httpx.BaseTransport | None = None, timeout: float = 300
     ) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = Http(httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout))
+        connections = httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout)
+        self.http = Http(connections, at_once=_AT_ONCE if transport is None else 1)
 
     @cached_property
     def models(self) -> Models:
@@ -68,6 +72,13 @@ class Client:
         from clearance.client.registry import Datasets
 
         return Datasets(self.http)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """What is stored."""
+        from clearance.client.artifacts import Artifacts
+
+        return Artifacts(self.http)
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -28,10 +28,16 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 class Http:
-    """One connection pool to one server (or to the application in this process)."""
+    """One connection pool to one server (or to the application in this process).
 
-    def __init__(self, client: httpx.Client) -> None:
+    Args:
+        client: the connections.
+        at_once: how many requests make sense at the same time; the application in this process takes one.
+    """
+
+    def __init__(self, client: httpx.Client, at_once: int = 1) -> None:
         self.client = client
+        self.at_once = at_once
 
     def get(self, path: str, kind: type[T], **query: Any) -> T:
         """GET and decode; query parameters that are None are left out."""
@@ -59,6 +65,12 @@ class Http:
         """Send bytes, streamed when they come as an iterator."""
         headers = {"content-type": "application/octet-stream"}
         return self._decode(self._send(method, path, content=content, params=_given(query), headers=headers), kind)
+
+    def exchange(
+        self, method: str, path: str, *, headers: Mapping[str, str], content: Iterator[bytes] | bytes = b""
+    ) -> httpx.Headers:
+        """Send a request that says and answers everything in its headers."""
+        return self._send(method, path, headers=dict(headers), content=content).headers
 
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
         """GET bytes and hand them on chunk by chunk."""

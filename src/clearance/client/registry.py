@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from clearance.client import references
+from clearance.client import references, transfer
 from clearance.client.http import Http
-from clearance.client.tree import Sink, appear, chunks, file_of, read_tree
-from clearance.errors import Conflict, InvalidInput
+from clearance.client.tree import appear, file_of, read_tree
+from clearance.errors import Conflict
+from clearance.registry import rules
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
-    Blob,
     Completeness,
     Dataset,
-    Digests,
     File,
     Lifecycle,
     Lineage,
@@ -130,8 +129,8 @@ class Versions:
         version = self.get(model, number)
         with appear(folder) as making:
             making.mkdir()
-            for file in version.files:
-                _save(self._http, f"{_at(model, number)}/files/{_path(file.path)}", making, file)
+            wanted = [(f"{_at(model, number)}/files/{_path(file.path)}", file) for file in version.files]
+            transfer.download(self._http, wanted, making)
         return version
 
     def lineage(self, model: str, number: int) -> Lineage:
@@ -202,8 +201,8 @@ class Datasets:
 
     def register(self, path: Path, *, name: str, time_column: str | None = None) -> Dataset:
         """Upload a Parquet or CSV file, if the server lacks it, and register it; the same again changes nothing."""
-        file = file_of(path.name, path)
-        _upload(self._http, [(file, path)])
+        file = file_of(path.name, source := path.resolve())
+        transfer.upload(self._http, [(file, source)])
         return self._http.post("/datasets", Dataset, NewDataset(name=name, digest=file.sha256, time_column=time_column))
 
     def get(self, digest: str) -> Dataset:
@@ -247,38 +246,22 @@ class Datasets:
         dataset = self.get(digest)
         with appear(path) as making:
             file = File(path=making.name, size=dataset.size, sha256=dataset.digest)
-            _save(self._http, f"/blobs/{dataset.digest}", making.parent, file)
+            transfer.download(self._http, [(f"/blobs/{dataset.digest}", file)], making.parent)
         return dataset
 
 
 def _send_tree(http: Http, folder: Path) -> tuple[File, ...]:
-    """Hash the files of a folder (or one file), send those that the server lacks, and return them all."""
+    """Hash the files of a folder (or one file), send those that the server lacks, and return them all.
+
+    Raises:
+        InvalidInput: something in it is no plain file, or has a path that not every system could keep.
+        VerificationFailed: a file changed while it was read (`digest_mismatch`).
+    """
     sources = read_tree(folder)
-    files = tuple(file_of(path, source) for path, source in sources.items())
-    _upload(http, [(file, sources[file.path]) for file in files])
+    files = transfer.hashed(sources)
+    rules.check_files(files)
+    transfer.upload(http, [(file, sources[file.path]) for file in files])
     return files
-
-
-def _upload(http: Http, files: list[tuple[File, Path]]) -> None:
-    """Send the files whose bytes the server lacks, each once."""
-    sources = {file.sha256: source for file, source in files}
-    digests = list(sources)
-    for start in range(0, len(digests), _ASKED_AT_ONCE):
-        asked = Digests(digests=tuple(digests[start : start + _ASKED_AT_ONCE]))
-        for digest in http.post("/missing-blobs", Digests, asked).digests:
-            http.upload("PUT", f"/blobs/{digest}", Blob, chunks(sources[digest]))
-
-
-def _save(http: Http, url: str, folder: Path, file: File) -> None:
-    target = folder.joinpath(file.path)
-    if ".." in target.parts or not target.is_relative_to(folder):
-        raise InvalidInput(f"the server named a file outside of the folder: {file.path!r}", code="bad_path")
-    sink = Sink(target)
-    try:
-        http.download(url, sink.write)
-    finally:
-        sink.close()
-    sink.check(file.path, file.sha256)
 
 
 def _tags_of(model: str, number: int | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,18 +54,27 @@ def file_of(path: str, source: Path) -> File:
     return File(path=path, size=size, sha256="sha256:" + seen.hexdigest())
 
 
-def chunks(source: Path) -> Iterator[bytes]:
-    """Yield a file's bytes.
+def chunks(source: Path, start: int = 0, size: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes: all of them, or so many from a place on.
 
     Raises:
-        InvalidInput: it can't be read.
+        InvalidInput: it can't be read; it is no plain file (any more); it is shorter than that (`file_changed`).
     """
     try:
-        with source.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+        with open(source, "rb", opener=_open_plain) as file:
+            file.seek(start)
+            left = size
+            while left != 0 and (chunk := file.read(_CHUNK if left is None else min(_CHUNK, left))):
+                left = None if left is None else left - len(chunk)
                 yield chunk
     except OSError as error:
         raise _unreadable(error) from error
+    if left:
+        raise InvalidInput(
+            f"{source} became shorter while it was sent",
+            code="file_changed",
+            hint="whatever writes it must be done before: then do it again",
+        )
 
 
 class Sink:
@@ -118,6 +129,15 @@ def appear(target: Path) -> Iterator[Path]:
             shutil.rmtree(making)
         elif making.exists():
             making.unlink()
+
+
+def _open_plain(path: str, flags: int) -> int:
+    """Open a file that is no link, pipe or device, also if it became one since it was looked at."""
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a plain file", path)
+    return descriptor
 
 
 def _unreadable(error: OSError) -> InvalidInput:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clearance.registry.artifacts import store
-from clearance.storage.blobs import BlobStore, StoredBlob, missing
+from clearance.storage.blobs import BlobStore, StoredBlob, check_digest, missing
 from clearance.storage.database import Transaction
 
 LOCK = "artifacts"
@@ -23,10 +23,19 @@ def hold(tx: Transaction, blobs: BlobStore, digests: Iterable[str]) -> dict[str,
         Unavailable: the store can't be asked.
     """
     wanted = set(digests)
+    claim(tx, wanted)
+    return blobs.find_all(wanted)
+
+
+def claim(tx: Transaction, digests: Iterable[str]) -> None:
+    """Promise that these blobs stay, also those that are only about to come.
+
+    Raises:
+        InvalidInput: one is no digest.
+    """
+    wanted = {check_digest(digest) for digest in digests}
     tx.lock(LOCK, shared=True)
-    found = blobs.find_all(wanted)
-    store.claim(tx, found)
-    return found
+    store.claim(tx, wanted)
 
 
 def keep(tx: Transaction, blobs: BlobStore, digest: str) -> StoredBlob:

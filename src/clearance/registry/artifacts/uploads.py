@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from clearance.access.model import Principal
 from clearance.errors import Conflict, InvalidInput, NotFound, Unavailable, VerificationFailed
-from clearance.registry.artifacts import store
+from clearance.registry.artifacts import claims, store
 from clearance.registry.artifacts.model import Upload, upload_id
 from clearance.settings import Settings
 from clearance.storage.blobs import BlobStore, PieceWriter, check_digest, check_size
@@ -117,9 +117,10 @@ def finish(database: Database, caller: Principal, settings: Settings, blobs: Blo
         VerificationFailed: the bytes do not have the digest that was announced (`digest_mismatch`); the upload is given up.
         NotFound: the upload was given up.
     """
-    with database.read() as tx:
+    with database.write() as tx:
         found = find(tx, caller, settings, upload)
         names = store.piece_names(tx, upload)
+        claims.claim(tx, [found.digest])
     if found.finished or found.received < found.size:
         return found
     try:
