@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PART = (
     16 << 20
 )  # bytes of a part; S3 takes 5 MiB to 5 GiB, 10,000 of them (docs.aws.amazon.com, "multipart upload limits")
-_PARTS_AT_ONCE = 4
+_PARTS_AT_ONCE = 2  # with the one that is being filled, what an upload takes of memory
 _GIVE_UP = timedelta(seconds=60)
 
 
