@@ -60,7 +60,7 @@ def test_a_log_is_shown_to_have_grown_from_any_checkpoint_that_somebody_kept(par
     with parts.database.read() as tx:
         for note, size in zip(kept, (3, 6, 256, 300), strict=True):
             proof = log.prove_consistency(tx, size)
-            older, newer = proofs.check_consistency(proof, parts.log_verifier, note)
+            older, newer = proofs.check_consistency(proof, parts.log_verifier, kept=note)
             assert (older.size, newer.size) == (size, 300)
         assert log.prove_consistency(tx, 256).older == kept[2], (
             "where a tile became full, the log keeps the checkpoint itself"
@@ -69,7 +69,7 @@ def test_a_log_is_shown_to_have_grown_from_any_checkpoint_that_somebody_kept(par
     with pytest.raises(InvalidInput, match="did not keep its checkpoint at size 6"):
         proofs.check_consistency(unkept, parts.log_verifier)
     with pytest.raises(VerificationFailed, match="not shown to begin with the one of 3"):
-        proofs.check_consistency(unkept, parts.log_verifier, kept[0])
+        proofs.check_consistency(unkept, parts.log_verifier, kept=kept[0])
 
 
 def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:

@@ -119,23 +119,29 @@ def parse(note: str) -> Checkpoint:
     return Checkpoint(lines[0], size, root)
 
 
-def verify(note: str, verifier: Verifier) -> Checkpoint:
-    """Return the checkpoint that a signed note carries, once the verifier's signature on it is found and right.
+def verify(note: str, *verifiers: Verifier) -> Checkpoint:
+    """Return the checkpoint that a signed note carries, once the signature of one of the verifiers is found and right.
+
+    Args:
+        note: the signed note.
+        verifiers: keys of one log, the newest last.
 
     Raises:
-        VerificationFailed: malformed note, another log's name, no signature by this key, or a wrong one.
+        VerificationFailed: malformed note, another log's name, no signature by these keys, or a wrong one.
     """
     found = parse(note)
-    if found.origin != verifier.name:
-        raise _bad_note(f"it is of the log {found.origin!r}, not {verifier.name!r}")
     body, _ = _split(note)
-    for blob in _signatures(note, verifier):
-        try:
-            verifier.key.verify(blob, body.encode())
-        except InvalidSignature as error:
-            raise _bad_note("its signature is wrong") from error
-        return found
-    raise _bad_note(f"it has no signature by {verifier.name} ({verifier.key_id.hex()})")
+    newest = verifiers[-1]
+    if found.origin != newest.name:
+        raise _bad_note(f"it is of the log {found.origin!r}, not {newest.name!r}")
+    for verifier in reversed(verifiers):
+        for blob in _signatures(note, verifier):
+            try:
+                verifier.key.verify(blob, body.encode())
+            except InvalidSignature as error:
+                raise _bad_note("its signature is wrong") from error
+            return found
+    raise _bad_note(f"it has no signature by {newest.name} ({newest.key_id.hex()})")
 
 
 def cosignatures(note: str, witnesses: Iterable[Verifier]) -> Mapping[str, int]:

@@ -46,13 +46,13 @@ def check_leaf(index: int, leaf: bytes, path: Sequence[bytes], signed: Checkpoin
 
 
 def check_consistency(
-    proof: ConsistencyProof, verifier: Verifier, kept: str | None = None
+    proof: ConsistencyProof, *verifiers: Verifier, kept: str | None = None
 ) -> tuple[Checkpoint, Checkpoint]:
     """Return the older and the newer checkpoint, once the proof shows that the log only grew between them.
 
     Args:
         proof: as the log gave it.
-        verifier: the log's key that was pinned.
+        verifiers: the log's key that was pinned, and those that are shown to follow from it.
         kept: the older checkpoint, a signed note that was kept; needed where the log did not keep its own.
 
     Raises:
@@ -66,7 +66,7 @@ def check_consistency(
             code="checkpoint_missing",
             hint="give the checkpoint that you kept, as a file",
         )
-    older, newer = (checkpoint.verify(each, verifier) for each in (note, proof.newer))
+    older, newer = (checkpoint.verify(each, *verifiers) for each in (note, proof.newer))
     path = [_bytes(each) for each in proof.path]
     if not tree.is_consistent(older.size, older.root, newer.size, newer.root, path):
         raise VerificationFailed(
