@@ -28,3 +28,30 @@ def _create_artifacts() -> None:
     )
     op.create_index(op.f("ix_mlflow_artifacts_digest"), "mlflow_artifacts", ["digest"])
     op.create_index(op.f("ix_mlflow_artifacts_logged_model"), "mlflow_artifacts", ["logged_model"])
+    op.create_table(
+        "mlflow_models",
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model"], ["registry_models.name"], name=op.f("fk_mlflow_models_model_registry_models")
+        ),
+        sa.PrimaryKeyConstraint("model", name=op.f("pk_mlflow_models")),
+    )
+    op.create_table(
+        "mlflow_versions",
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("run_link", sa.Text(), nullable=False),
+        sa.Column("model_id", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("stage", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model", "number"],
+            ["registry_versions.model", "registry_versions.number"],
+            name=op.f("fk_mlflow_versions_model_registry_versions"),
+        ),
+        sa.PrimaryKeyConstraint("model", "number", name=op.f("pk_mlflow_versions")),
+    )

@@ -1,0 +1,113 @@
+"""MLflow's registry protocol at the root: dispatched by path and method, without the machinery of the other routes.
+
+A training job makes these calls by the hundred, and MLflow's client waits for each: they must cost little.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from clearance.access.model import NOWHERE, Permission, Place, Principal, require
+from clearance.api.core import EXPIRES, known
+from clearance.app import Clearance
+from clearance.errors import ClearanceError
+from clearance.integrations.mlflow import requests, sources, store
+from clearance.integrations.mlflow.context import Asked, Context, Message
+from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX, Endpoint
+from clearance.integrations.mlflow.errors import ProtocolError, Word, body_of
+from clearance.storage.database import Transaction
+
+logger = logging.getLogger(__name__)
+
+PERMISSIONS: dict[tuple[str, str], Permission] = {
+    (each.method, PREFIX + each.path): each.permission for each in ENDPOINTS
+}
+"""What each method and path needs."""
+_BY_PLACE = {(each.method, PREFIX + each.path): each for each in ENDPOINTS}
+_PATHS = frozenset(path for _, path in _BY_PLACE)
+_CHALLENGE = b'Bearer realm="clearance", Basic realm="clearance"'
+
+
+class RegistryProtocol(BaseRoute):
+    """The route of all endpoints."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Take the requests for one of the endpoints' paths."""
+        return (Match.FULL, {}) if scope["type"] == "http" and scope["path"] in _PATHS else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        try:
+            status, message = 200, await _answer(Request(scope, receive))
+        except ClearanceError as error:
+            status, message = body_of(error)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            status, message = body_of(
+                ClearanceError("this is a mistake in Clearance, not in your request", code="internal_error")
+            )
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if status == 401:
+            headers.append((b"www-authenticate", _CHALLENGE))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _answer(request: Request) -> Message:
+    scope = request.scope
+    endpoint = _BY_PLACE.get((scope["method"], scope["path"]))
+    if endpoint is None:
+        raise ProtocolError(Word.ENDPOINT_NOT_FOUND, f"there is no {scope['method']} {scope['path']}")
+    principal = await known(request)
+    if scope["method"] == "GET" and scope["query_string"]:
+        asked = requests.read_query(endpoint.fields, scope["query_string"])
+    else:
+        asked = requests.read_body(endpoint.fields, await request.body())
+    if principal.expires_at is not None and principal.issued_by:
+        scope[EXPIRES] = principal.expires_at
+    return await run_in_threadpool(_run, request, endpoint, principal, asked)
+
+
+def _run(request: Request, endpoint: Endpoint, principal: Principal, asked: Asked) -> Message:
+    parts: Clearance = request.app.state.clearance
+    host = request.headers.get("host", "")
+    address = f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
+    context = Context(parts.blobs, parts.gate, parts.guards, address, host)
+    with parts.database.write() if endpoint.writes else parts.database.read() as tx:
+        caller = _admit(tx, endpoint, principal, asked)
+        answer = endpoint.run(tx, caller, context, asked)
+    if isinstance(answer, ClearanceError):
+        raise answer
+    return answer
+
+
+def _admit(tx: Transaction, endpoint: Endpoint, principal: Principal, asked: Asked) -> Principal:
+    """Return the principal as they stand towards what the request is about.
+
+    Raises:
+        Forbidden: the permission is missing there.
+    """
+    if principal.scope is None and not principal.team_roles:
+        return require(principal, endpoint.permission)
+    for permission, place in _also_about(tx, asked):
+        require(principal, permission, place)
+    return require(principal, endpoint.permission, _place(tx, asked.get("name", "")))
+
+
+def _also_about(tx: Transaction, asked: Asked) -> Iterator[tuple[Permission, Place]]:
+    """Yield what else a request is about: the version that a new one is to be a copy of."""
+    if str(asked.get("source", "")).startswith("models:"):
+        yield Permission.READ, _place(tx, sources.parse_model_uri(asked["source"]).name)
+
+
+def _place(tx: Transaction, name: str) -> Place:
+    found = store.find_place(tx, name)
+    return NOWHERE if found is None else Place(model=found[0], team=found[1])

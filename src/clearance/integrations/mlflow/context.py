@@ -1,0 +1,119 @@
+"""What a call of the protocol stands on besides its transaction and caller, and how the things it names are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clearance.access.model import Principal
+from clearance.delivery.aliases import Guards
+from clearance.delivery.ports import Gate
+from clearance.errors import ClearanceError
+from clearance.integrations.mlflow import names, store
+from clearance.integrations.mlflow.errors import not_found
+from clearance.integrations.mlflow.model import (
+    PROMPT_TAG,
+    Around,
+    ModelRow,
+    VersionRow,
+    aliases_now,
+    model_message,
+    version_message,
+)
+from clearance.storage.blobs import BlobStore
+from clearance.storage.database import Transaction
+
+Message = dict[str, Any]
+"""JSON of the protocol."""
+Asked = Mapping[str, Any]
+"""The fields of a request, each of the kind that its endpoint declares; what was not sent is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the installation that a call needs, and the address that it came to."""
+
+    blobs: BlobStore
+    gate: Gate
+    guards: Guards
+    base_url: str
+    """Scheme, host, and whatever stands before our own paths."""
+    host: str
+    """What the caller calls this server, with its port."""
+
+
+Answer = Message | ClearanceError
+"""A message; or an error that is answered although the transaction is kept: what was decided stays decided."""
+UseCase = Callable[[Transaction, Principal, Context, Asked], Answer]
+
+
+def find_model(tx: Transaction, name: str) -> ModelRow:
+    """Return the model that is called so.
+
+    Raises:
+        ProtocolError: there is none, or that is no name.
+    """
+    names.check_name(name)
+    found: ModelRow | None = store.find_model(tx, name)
+    if found is None:
+        raise not_found(f"Registered Model with name={name} not found")
+    return found
+
+
+def find_version(tx: Transaction, name: str, number_text: str) -> VersionRow:
+    """Return a version that was not deleted.
+
+    Raises:
+        ProtocolError: there is none, or that is no name or number.
+    """
+    names.check_name(name)
+    number = names.parse_number(number_text)
+    found: VersionRow | None = store.find_version(tx, name, number) if number else None
+    if found is None:
+        raise not_found(f"Model Version (name={name}, version={number_text}) not found")
+    return found
+
+
+def identity(tx: Transaction, name: str) -> str:
+    """Return the identity of the model that is called so; errors as `find_model`."""
+    names.check_name(name)
+    found = store.find_place(tx, name)
+    if found is None:
+        raise not_found(f"Registered Model with name={name} not found")
+    return found[0]
+
+
+def is_prompt(tags: Mapping[str, str]) -> bool:
+    """Whether tags are those of one of MLflow's prompts."""
+    return tags.get(PROMPT_TAG, "false").lower() == "true"
+
+
+def around(tx: Transaction, context: Context, models: Sequence[str], tagged: Sequence[tuple[str, int]]) -> Around:
+    """Read what stands around models, and the tags of these models (number 0) and versions."""
+    serving = store.select_serving(tx, models)
+    return Around(
+        tags=store.select_tags(tx, tagged),
+        aliases=aliases_now(store.select_aliases(tx, models), serving, context.guards),
+        serving=serving,
+        base_url=context.base_url,
+    )
+
+
+def models_said(tx: Transaction, context: Context, rows: Sequence[ModelRow]) -> list[Message]:
+    """Return the messages of models, with the newest version in each stage."""
+    models = [row.name for row in rows]
+    latest: dict[str, list[VersionRow]] = {model: [] for model in models}
+    for each in store.select_latest(tx, models):
+        version: Any = each
+        latest[version.model].append(version)
+    versions = [(each.model, each.number) for found in latest.values() for each in found]
+    near = around(tx, context, models, [*((model, 0) for model in models), *versions])
+    return [model_message(row, latest[row.name], near) for row in rows]
+
+
+def versions_said(tx: Transaction, context: Context, rows: Sequence[VersionRow]) -> list[Message]:
+    """Return the messages of versions."""
+    models = list(dict.fromkeys(row.model for row in rows))
+    near = around(tx, context, models, [(row.model, row.number) for row in rows])
+    return [version_message(row, near) for row in rows]

@@ -1,0 +1,192 @@
+"""The calls about versions: create, describe, delete, read, tag, and where their files are to be had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clearance.access.model import Principal
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.delivery import service as delivery
+from clearance.errors import Conflict
+from clearance.integrations.mlflow import names, sources, store
+from clearance.integrations.mlflow.artifacts import service as artifacts
+from clearance.integrations.mlflow.context import (
+    Asked,
+    Context,
+    Message,
+    find_version,
+    identity,
+    is_prompt,
+    versions_said,
+)
+from clearance.integrations.mlflow.errors import invalid, not_found
+from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, download_uri, parse_stage, stage_of
+from clearance.integrations.mlflow.models import BY_CLIENT
+from clearance.registry import service as registry
+from clearance.registry.model import NewVersion, Provenance, Source, SourceKind, Version
+from clearance.storage.database import Transaction
+
+
+def create_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
+    """Register the next version of a model: of files that are held here, or else of a source that is only told back.
+
+    Raises:
+        ProtocolError: no such model, or a source that can't be meant.
+    """
+    name, tags = asked["name"], asked.get("tags", {})
+    names.check_name(name)
+    for key, text in tags.items():
+        names.check_tag(key, text)
+    source, run_id, model_id, copied = _source(tx, asked, prompt=is_prompt(tags))
+    model = identity(tx, name)
+    made = registry.register_version(tx, caller, context.blobs, model, _new(tx, context, source, copied), again=True)
+    store.insert_note(
+        tx,
+        {
+            "model": model,
+            "number": made.number,
+            "source": source,
+            "run_id": run_id,
+            "run_link": asked.get("run_link", ""),
+            "model_id": model_id,
+            "description": asked.get("description", ""),
+            "stage": Stage.NONE.value,
+        },
+    )
+    for key, text in tags.items():
+        registry.set_tag(tx, caller, model, made.number, key, text)
+    store.touch(tx, model)
+    return _said(tx, context, name, str(made.number))
+
+
+def update_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
+    """Describe a version anew; without a description, take it away."""
+    row = find_version(tx, asked["name"], asked["version"])
+    description = asked.get("description")
+    store.change_note(tx, row.model, row.number, description=description)
+    _record(tx, caller, row.model, row.number, {"description": description})
+    return _said(tx, context, asked["name"], asked["version"])
+
+
+def delete_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
+    """Leave a tombstone, and take the aliases away that named the version.
+
+    Raises:
+        Conflict: it serves, or a rollout would have it serve (`version_serves`).
+    """
+    row = find_version(tx, asked["name"], asked["version"])
+    registry.get_model(tx, row.model, lock=True)
+    for pointer in delivery.list_pointers(tx, row.model):
+        if row.number in {pointer.stable, pointer.candidate}:
+            raise Conflict(
+                f"version {row.number} of {row.title} serves in {pointer.environment}; what serves can't be deleted",
+                code="version_serves",
+                hint=f"let another version serve there first: `clearance promote {row.model} NUMBER --to {pointer.environment}`",
+            )
+    for alias in delivery.list_aliases(tx, context.guards, row.model):
+        if alias.number == row.number and alias.environment is None:
+            delivery.delete_alias(tx, caller, context.guards, row.model, alias.name)
+    registry.delete_version(tx, caller, row.model, row.number, BY_CLIENT)
+    store.touch(tx, row.model)
+    return {}
+
+
+def get_version(tx: Transaction, _caller: Principal, context: Context, asked: Asked) -> Message:
+    """Answer one version."""
+    return _said(tx, context, asked["name"], asked["version"])
+
+
+def get_download_uri(tx: Transaction, _caller: Principal, context: Context, asked: Asked) -> Message:
+    """Answer where a version's files are to be had."""
+    row = find_version(tx, asked.get("name", ""), asked.get("version", ""))
+    return {"artifact_uri": download_uri(row, context.base_url)}
+
+
+def set_version_tag(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
+    """Put a tag on a version."""
+    names.check_tag(asked["key"], asked.get("value", ""))
+    row = find_version(tx, asked["name"], asked["version"])
+    registry.set_tag(tx, caller, row.model, row.number, asked["key"], asked.get("value", ""))
+    return {}
+
+
+def delete_version_tag(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
+    """Take a tag off a version; nothing happens if it has none of that key."""
+    names.check_tag_key(asked["key"])
+    row = find_version(tx, asked["name"], asked["version"])
+    if asked["key"] in registry.tags(tx, row.model, row.number):
+        registry.delete_tag(tx, caller, row.model, row.number, asked["key"])
+    return {}
+
+
+def _said(tx: Transaction, context: Context, name: str, number: str) -> Message:
+    return {"model_version": versions_said(tx, context, [find_version(tx, name, number)])[0]}
+
+
+def _source(tx: Transaction, asked: Asked, *, prompt: bool) -> tuple[str, str, str, Version | None]:
+    """Return source, run and logged model of a new version, and the version that it is a copy of, if it is one."""
+    source, run_id, model_id = asked["source"], asked.get("run_id", ""), asked.get("model_id", "")
+    if prompt:
+        sources.check_prompt_source(source)
+        return source, run_id, model_id, None
+    if source.startswith("models:"):
+        named = sources.parse_model_uri(source)
+        if not named.model_id:
+            return _copied(tx, source, named, asked)
+    sources.check_source(source, run_id, model_id)
+    return source, run_id, model_id, None
+
+
+def _copied(tx: Transaction, source: str, named: sources.ModelUri, asked: Asked) -> tuple[str, str, str, Version]:
+    row = find_version(tx, named.name, _number(tx, named))
+    if store.is_tagged(tx, row.model, PROMPT_TAG, "true"):
+        raise invalid(
+            f"Invalid model version source: '{source}'. Prompt versions cannot be used as model version sources."
+        )
+    known = {"run_id": row.run_id or "", "model_id": row.model_id or ""}
+    if any(key in asked and asked[key] != text for key, text in known.items()):
+        raise invalid(
+            f"Invalid model version source: '{source}'. The run_id and model_id request parameters must match the "
+            "referenced model version."
+        )
+    original = registry.get_version(tx, row.model, row.number)
+    return f"models:/{row.title}/{row.number}", known["run_id"], known["model_id"], original
+
+
+def _number(tx: Transaction, named: sources.ModelUri) -> str:
+    """Return the version that an address names by number, alias, stage, or as the newest."""
+    if named.number:
+        return named.number
+    model = identity(tx, named.name)
+    rows: list[Any] = list(store.select_latest(tx, [model]))
+    if named.alias:
+        aliases = store.select_aliases(tx, [model])[model]
+        if named.alias not in aliases:
+            raise invalid(f"Registered model alias {named.alias} not found.")
+        return str(aliases[named.alias])
+    serving = store.select_serving(tx, [model])[model]
+    if named.stage:
+        wanted = parse_stage(named.stage)
+        rows = [row for row in rows if stage_of(row, serving) is wanted]
+    if not rows:
+        raise not_found(f"No versions of model with name '{named.name}' found")
+    return str(max(row.number for row in rows))
+
+
+def _new(tx: Transaction, context: Context, source: str, copied: Version | None) -> NewVersion:
+    """Return what to register: the bytes if they are here, else where they are said to be."""
+    if copied is not None:
+        came_from = Provenance(parents=(copied.name,))
+        if copied.digest and copied.source.kind in {SourceKind.FILES, SourceKind.REFERENCE}:
+            return NewVersion(files=copied.files, contract=copied.contract, provenance=came_from)
+        return NewVersion(source=copied.source, contract=copied.contract, provenance=came_from)
+    if files := artifacts.held(tx, source, [context.host]):
+        return NewVersion(files=files, source=Source(uri=source))
+    return NewVersion(source=Source(kind=SourceKind.REFERENCE, uri=source))
+
+
+def _record(tx: Transaction, caller: Principal, model: str, number: int, changed: dict[str, Any]) -> None:
+    log.record(
+        tx, Event.VERSION_UPDATED, actor=caller.name, subject=f"model/{model}/{number}", data={"changed": changed}
+    )
