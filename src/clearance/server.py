@@ -102,6 +102,7 @@ def create(
     )
     app.state.clearance = parts
     if "inference" in rooms:  # first, for routes are tried in order and predictions are the most
+        app.router.routes.append(importlib.import_module("clearance.api.mlflow").RegistryProtocol())
         app.include_router(importlib.import_module("clearance.api.inference").protocol_router)
     if console:
         from clearance.web.pages import install
