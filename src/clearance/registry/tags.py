@@ -24,7 +24,7 @@ def set_tag(tx: Transaction, caller: Principal, model: str, number: int | None, 
         InvalidInput: what is no tag.
     """
     rules.check_tag(key, value)
-    subject = _find(tx, model, number)
+    subject = _find(tx, model, number, lock=True)
     store.put_tag(tx, model, number or 0, key, value)
     if number is None:
         summaries.refresh(tx, model)
@@ -38,7 +38,7 @@ def delete_tag(tx: Transaction, caller: Principal, model: str, number: int | Non
     Raises:
         NotFound: no such model, version or tag (`tag_not_found`).
     """
-    subject = _find(tx, model, number)
+    subject = _find(tx, model, number, lock=True)
     if not store.drop_tag(tx, model, number or 0, key):
         name = subject.removeprefix("model/")
         raise NotFound(f"{name} has no tag {key[:250]!r}", code="tag_not_found", hint=f"`clearance tags list {name}`")
@@ -57,8 +57,8 @@ def tags(tx: Transaction, model: str, number: int | None = None) -> Mapping[str,
     return store.select_tags(tx, model, number or 0)
 
 
-def _find(tx: Transaction, model: str, number: int | None) -> str:
-    """Return the name of what is tagged in the log."""
+def _find(tx: Transaction, model: str, number: int | None, *, lock: bool = False) -> str:
+    """Return the name of what is tagged in the log; with `lock`, nobody else changes a model's tags meanwhile."""
     if number is None:
-        return f"model/{get_model(tx, model, lock=True).name}"
+        return f"model/{get_model(tx, model, lock=lock).name}"
     return f"model/{get_version(tx, model, number).name}"
