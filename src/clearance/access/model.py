@@ -202,6 +202,8 @@ def _way_out(principal: Principal, permission: Permission) -> str:
         return "a person has to do this, with a log-in or token of their own"
     if principal.scope is not None:
         return "the token is narrowed to some permissions, models or one team; this lies outside of that"
+    if not principal.roles and not principal.team_roles:
+        return f"{principal.name} has no role yet; an administrator gives one: `clearance roles bind {principal.name} viewer`"
     able = ", ".join(role.value for role in Role if permission in GRANTS[role])
     if principal.team_roles:
         held = ", ".join(f"{each.role.value} for {each.team}" for each in principal.team_roles)

@@ -144,7 +144,7 @@ class Needs:
             Forbidden: the permission is missing there.
         """
         here = principal
-        if principal.scope is not None or principal.team_roles:
+        if self.permission is not Permission.OWN and (principal.scope is not None or principal.team_roles):
             for each in reversed(await place.of(request)):  # the first one, which the route acts on, is what remains
                 here = require(principal, self.permission, each)
         else:
