@@ -13,6 +13,7 @@ from clearance import server
 from clearance.access.model import Principal, Role
 from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
+from clearance.clock import FixedClock
 from clearance.storage import idempotency
 
 ADA = Principal(name="user:ada", roles=(Role.ADMIN,))
@@ -57,21 +58,27 @@ def test_a_refused_request_may_be_corrected_under_the_same_key(http: httpx.Clien
     assert post(http, "k1").status_code == 201
 
 
-def test_when_the_answer_was_lost_the_second_request_says_so(http: httpx.Client, parts: Clearance) -> None:
+def test_when_the_answer_was_lost_the_second_request_says_so_once_it_can_no_longer_come(
+    http: httpx.Client, parts: Clearance, clock: FixedClock
+) -> None:
     post(http, "k1")
     with parts.database.write() as tx:  # as if the process had died between the commit and the answer
         tx.execute(idempotency.keys.update().values(status=None, body=None))
+    early = post(http, "k1")
+    assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
+    clock.advance(idempotency.ANSWERING)
     again = post(http, "k1")
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
     assert count(http) == 1
 
 
-def test_an_answer_with_a_secret_is_not_kept(http: httpx.Client, parts: Clearance) -> None:
+def test_an_answer_with_a_secret_is_not_kept(http: httpx.Client, parts: Clearance, clock: FixedClock) -> None:
     body = {"name": "ci", "roles": ["viewer"]}
     issued = http.post("/tokens", json=body, headers={"idempotency-key": "k1"}).json()
     with parts.database.read() as tx:
         kept = tx.execute(idempotency.keys.select()).one()
     assert issued["secret"] not in str(kept)
+    clock.advance(idempotency.ANSWERING)
     again = http.post("/tokens", json=body, headers={"idempotency-key": "k1"})
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
 

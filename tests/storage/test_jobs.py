@@ -183,7 +183,7 @@ PROGRAM = """
     from pathlib import Path
     from clearance.storage.jobs import Jobs
 
-    folder, pause = Path(sys.argv[1]), float(sys.argv[2])
+    folder, pause, name = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 
     def work(argument):
         with (folder / "begun").open("a") as out:
@@ -192,7 +192,12 @@ PROGRAM = """
         with (folder / "done").open("a") as out:
             out.write(argument["name"] + "\\n")
 
-    jobs = Jobs(f"sqlite:///{folder}/jobs.db")
+    def turn():
+        with (folder / "turns").open("a") as out:
+            out.write(f"{name}\\n")
+
+    jobs = Jobs(sys.argv[4] if len(sys.argv) > 4 else f"sqlite:///{folder}/jobs.db")
+    jobs.every("turn", 0.2, turn)
     jobs.register("work", work)
     jobs.start()
     if pause:
@@ -206,7 +211,7 @@ def test_a_job_in_a_process_killed_with_9_is_done_by_the_next(tmp_path: Path) ->
 
     def launch(pause: float) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path), str(pause)], env=dict(os.environ)
+            [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path), str(pause), "one"], env=dict(os.environ)
         )
 
     first = launch(30)
@@ -222,3 +227,44 @@ def test_a_job_in_a_process_killed_with_9_is_done_by_the_next(tmp_path: Path) ->
         second.wait()
     assert done.read_text() == "a\n"
     assert begun.read_text() == "a\na\n"
+
+
+@pytest.mark.postgres
+def test_on_postgresql_one_process_at_a_time_does_a_loop_and_another_takes_up_what_a_killed_one_had(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    done, begun, turns = tmp_path / "done", tmp_path / "begun", tmp_path / "turns"
+
+    def launch(pause: float, name: str) -> subprocess.Popen[bytes]:
+        arguments = [str(tmp_path), str(pause), name, postgres_url]
+        return subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROGRAM), *arguments], env=dict(os.environ))
+
+    first = launch(60, "first")
+    wait_for(lambda: begun.exists() and turns.exists())
+    second = launch(0, "second")
+    try:
+        time.sleep(3)
+        assert set(turns.read_text().split()) == {"first"}
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        wait_for(lambda: done.exists() and "second" in turns.read_text(), 40)
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+    assert done.read_text() == "a\n"
+    assert begun.read_text() == "a\na\n"
+
+
+def test_a_loop_of_each_process_runs_beside_the_shared_ones(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    turns: list[int] = []
+
+    def turn() -> None:
+        turns.append(1)
+        if len(turns) == 2:
+            raise OSError("a bad turn")
+
+    jobs.every_here("here", 0.05, turn)
+    jobs.start()
+    wait_for(lambda: len(turns) >= 4)
+    assert "a bad turn" in caplog.text

@@ -114,6 +114,8 @@ async def _repeat(earlier: Answer, claim: Claim, send: Send) -> None:
             code="idempotency_key_reused",
             hint="use a fresh key for every new request",
         )
+    if earlier.under_way:
+        raise idempotency.in_progress()
     if earlier.status is None:
         raise Conflict(
             "the first request with this Idempotency-Key took effect, but its answer was lost",

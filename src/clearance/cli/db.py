@@ -170,7 +170,7 @@ def _check_log(parts: Clearance, tx: Transaction, manifest: Manifest, kept: str 
             code="log_would_shrink",
             hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints",
         )
-    proofs.check_consistency(log.prove_consistency(tx, seen.size), verifier, kept)
+    proofs.check_consistency(log.prove_consistency(tx, seen.size), verifier, kept=kept)
 
 
 def _render_status(found: SchemaStatus) -> None:

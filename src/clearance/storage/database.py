@@ -104,12 +104,15 @@ class Database:
         """Yield a transaction that commits, with its audit leaves, when the block ends; an exception rolls it back."""
         with self._connect({"clearance_write": True}) as connection:
             transaction = Transaction(connection, self.clock)
+            claim = idempotency.current.get()
+            first = claim is not None and not claim.committed
+            if claim is not None and first:
+                idempotency.begin(transaction, claim)
             yield transaction
             transaction.check_audited()
             if transaction.leaves:
                 self._seal(transaction)
-            claim = idempotency.current.get()
-            if claim is not None and not claim.committed:
+            if claim is not None and first:
                 idempotency.take_along(transaction, claim)
             connection.commit()
             if claim is not None:

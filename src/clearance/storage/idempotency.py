@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from clearance.storage.database import Transaction
 
 KEEP = timedelta(days=1)
+ANSWERING = timedelta(seconds=10)
+"""How long after its change an answer may still be on its way; after that its server is taken to have died."""
 
 keys = sa.Table(
     "idempotency_keys",
@@ -45,12 +47,17 @@ current: ContextVar[Claim | None] = ContextVar("idempotency_claim", default=None
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of an earlier request with the same key; status None: it took effect, but its answer was lost."""
+    """What is known of an earlier request with the same key; status None: it took effect, but its answer was lost.
+
+    Attributes:
+        under_way: it took effect a moment ago, and its answer may still come.
+    """
 
     request_hash: str
     status: int | None
     content_type: str
     body: bytes
+    under_way: bool
 
 
 def find(tx: Transaction, scope: str) -> Answer | None:
@@ -58,24 +65,39 @@ def find(tx: Transaction, scope: str) -> Answer | None:
     row = tx.execute(sa.select(keys).where(keys.c.scope == scope, keys.c.at > tx.now - KEEP)).first()
     if row is None:
         return None
-    return Answer(row.request_hash, row.status, row.content_type or "", bytes(row.body or b""))
+    return Answer(
+        request_hash=row.request_hash,
+        status=row.status,
+        content_type=row.content_type or "",
+        body=bytes(row.body or b""),
+        under_way=row.status is None and row.at > tx.now - ANSWERING,
+    )
+
+
+def begin(tx: Transaction, claim: Claim) -> None:
+    """Let one request with this key at a time past this point, also of those that other processes serve.
+
+    Raises:
+        Conflict: one got there first (`idempotency_in_progress`).
+    """
+    tx.lock(f"idempotency {claim.scope}")
+    if tx.execute(sa.select(keys.c.scope).where(keys.c.scope == claim.scope, keys.c.at > tx.now - KEEP)).first():
+        raise in_progress()
+
+
+def in_progress() -> Conflict:
+    """Return that the first request with a key is not done yet."""
+    return Conflict(
+        "another request with this Idempotency-Key is under way",
+        code="idempotency_in_progress",
+        hint="wait a moment and send it again: you get the answer of the first",
+    )
 
 
 def take_along(tx: Transaction, claim: Claim) -> None:
-    """Write the key into the transaction that is about to commit.
-
-    Raises:
-        Conflict: another request with the same key got there first.
-    """
+    """Write the key into the transaction that is about to commit; `begin` has seen that it is the first."""
     tx.execute(sa.delete(keys).where(keys.c.at <= tx.now - KEEP))
-    try:
-        tx.execute(sa.insert(keys), {"scope": claim.scope, "request_hash": claim.request_hash, "at": tx.now})
-    except sa.exc.IntegrityError as error:
-        raise Conflict(
-            "another request with this Idempotency-Key is under way",
-            code="idempotency_in_progress",
-            hint="wait a moment and send it again: you get the answer of the first",
-        ) from error
+    tx.execute(sa.insert(keys), {"scope": claim.scope, "request_hash": claim.request_hash, "at": tx.now})
 
 
 def keep_answer(tx: Transaction, claim: Claim, status: int, content_type: str, body: bytes) -> None:
