@@ -21,15 +21,7 @@ from clearance.audit.model import Verification
 from clearance.client.client import Client
 from clearance.errors import InvalidInput, NotFound, VerificationFailed
 from clearance.storage.database import UnauditedChange
-
-
-def write(parts: Clearance, count: int, batch: int = 3) -> None:
-    done = 0
-    while done < count:
-        with parts.database.write() as tx:
-            for _ in range(min(batch, count - done)):
-                log.record(tx, Event.TAG_SET, actor="user:ada", subject=f"model/m{done}", data={"key": done})
-                done += 1
+from tests.audit.writing import write
 
 
 def verify(parts: Clearance) -> Verification:

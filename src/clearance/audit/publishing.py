@@ -27,9 +27,9 @@ def publish(source: Source, target: Target) -> Published:
         Unavailable: one of them can't be reached.
     """
     note = source.read(CHECKPOINT)
-    new = checkpoint.parse(note.decode())
-    if new.size == 0:
+    if not note:
         raise NotFound("the log is empty: there is nothing to publish", code="log_empty")
+    new = checkpoint.parse(note.decode())
     old = _published(target)
     if old is not None:
         _check_same_log(source, old, new)
@@ -42,7 +42,9 @@ def publish(source: Source, target: Target) -> Published:
     target.write(KEYS, source.read(KEYS))
     target.write(CHECKPOINT, note)
     for tile in tiles.tiles_of(new.size, before):
-        _clear(target, tile, before)
+        _clear(target, Tile(tile.level, tile.index), new.size, before)
+        if tile.index:  # it was filled last time, and its partial form still needed then
+            _clear(target, Tile(tile.level, tile.index - 1), new.size, before)
     return Published(origin=new.origin, size=new.size, before=before, tiles=written)
 
 
@@ -87,11 +89,10 @@ def _has(target: Target, tile: Tile, before: int) -> bool:
     return True
 
 
-def _clear(target: Target, tile: Tile, before: int) -> None:
+def _clear(target: Target, tile: Tile, size: int, before: int) -> None:
     """Remove the partial forms of a tile that neither this checkpoint nor the one before it refers to."""
-    whole = Tile(tile.level, tile.index)
-    needed = {tile.path, tiles.covering(tile.level, tile.index, before).path}
-    for path in target.narrower(whole.path):
+    needed = {tiles.covering(tile.level, tile.index, each).path for each in (size, before)}
+    for path in target.narrower(tile.path):
         if path not in needed:
             target.remove(path)
 
