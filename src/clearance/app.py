@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECRETS = ("oidc_client_secret", "webhook_url")
+SECRETS = ("oidc_client_secret", "openlineage_token", "webhook_url")
 """Settings of the server that hold a secret, or where it stands."""
 
 
@@ -211,6 +211,8 @@ class Clearance:
         if self.witnesses.asked:
             jobs.every("witnesses", 5, self.witnesses.turn)
         jobs.every_here("token uses", 10, self.sessions.write_uses)
+        if self.settings.openlineage_url:
+            jobs.every("openlineage", 2, self._tell_lineage)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs
@@ -225,6 +227,13 @@ class Clearance:
 
     def _evaluate_monitors(self) -> None:
         self.monitor_driver.turn()
+
+    def _tell_lineage(self) -> None:
+        from clearance.integrations.openlineage import emission
+
+        url = self.settings.openlineage_url
+        send = emission.sender(url, self.secret("openlineage_token").value)
+        emission.emit_due(self.database, self.settings.log_origin, url, send)
 
     def _notify(self) -> None:
         from clearance.response import notifiers

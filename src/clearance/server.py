@@ -22,7 +22,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "models",
         "versions",
         "files",
-        "lineage",
         "completeness",
         "quarantine",
         "release",
@@ -62,6 +61,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "compliance": ("report",),
     "history": ("history",),
+    "lineage": ("lineage",),
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.
 

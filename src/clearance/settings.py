@@ -49,6 +49,10 @@ class Settings:
     """Largest body of any other request, in KiB."""
     routing_refresh_seconds: float
     """How old the gateway's picture of what serves may be, in seconds."""
+    openlineage_url: str
+    """Receiver of our own lineage events, as `OPENLINEAGE_URL` means it: they are POSTed to its `/api/v1/lineage`; empty: none."""
+    openlineage_token: str
+    """Bearer token for that receiver: itself, or where it stands, `env:NAME` or `file:/path`."""
     webhook_url: str
     """Where alerts are POSTed as JSON: an http or https address, or where that stands, `env:NAME` or `file:/path`.
 
@@ -135,6 +139,8 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         upload_hours=_number(found, "upload_hours", 24),
         max_request_kb=int(_number(found, "max_request_kb", 65_536)),
         routing_refresh_seconds=_number(found, "routing_refresh_seconds", 0.5),
+        openlineage_url=_address(found, "openlineage_url").rstrip("/"),
+        openlineage_token=found.get("openlineage_token", ""),
         webhook_url=_address(found, "webhook_url", reference=True),
         monitor_seconds=_number(found, "monitor_seconds", 60),
         guarded_aliases=found.get("guarded_aliases", "champion=production,production=production,staging=staging"),

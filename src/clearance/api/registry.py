@@ -16,7 +16,6 @@ from clearance.registry.artifacts import claims
 from clearance.registry.model import (
     Completeness,
     Dataset,
-    Lineage,
     Model,
     ModelChange,
     NewDataset,
@@ -124,13 +123,6 @@ def get_file(model: str, number: int, path: str, app: App, caller: Reader) -> Re
         if file.path == path:
             return blob_response(app.blobs, file.sha256)
     raise NotFound(f"{version.name} has no file {path[:200]!r}", code="file_not_found")
-
-
-@router.get("/models/{model}/versions/{number}/lineage")
-def lineage(model: str, number: int, app: App, caller: Reader) -> Lineage:
-    """What a version was made from, and what was made from it."""
-    with app.database.read() as tx:
-        return service.lineage(tx, model, number)
 
 
 @router.get("/models/{model}/versions/{number}/completeness")

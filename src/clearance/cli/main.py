@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tags": ("clearance.cli.tags", "Put words on models and versions."),
     "aliases": ("clearance.cli.aliases", "Name versions; some names are what serves."),
     "datasets": ("clearance.cli.datasets", "Register data by what its bytes say."),
+    "lineage": ("clearance.cli.lineage", "Ask what came from where: data, jobs, runs, versions, decisions."),
     "policy": ("clearance.cli.policy", "Decide by rules, explain decisions, replay them."),
     "approvals": ("clearance.cli.approvals", "See what waits for people; approve or reject it."),
     "waivers": ("clearance.cli.waivers", "Grant, list and revoke dated exceptions to rules."),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clearance.client.delivery import Delivery, Rollouts
     from clearance.client.evidence import Evidence
     from clearance.client.gateway import Gateway
+    from clearance.client.lineage import Lineage
     from clearance.client.monitoring import Monitoring
     from clearance.client.policy import Approvals, Policy, Waivers
     from clearance.client.registry import Datasets, Models, Tags, Versions
@@ -79,6 +80,13 @@ class Client:
         from clearance.client.artifacts import Artifacts
 
         return Artifacts(self.http)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What came from where."""
+        from clearance.client.lineage import Lineage
+
+        return Lineage(self.http)
 
     @cached_property
     def evidence(self) -> Evidence:
