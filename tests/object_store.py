@@ -52,7 +52,7 @@ def s3_variables(s3_server: str) -> dict[str, str]:
 @pytest.fixture
 def s3_url(s3_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a place in a fresh bucket, and the environment to reach it with."""
-    import boto3
+    import boto3  # type: ignore[import-untyped]  # it has no types
 
     for name, text in s3_variables.items():
         monkeypatch.setenv(name, text)

@@ -22,8 +22,8 @@ from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
     from clearance.access.oidc import Oidc
-    from clearance.delivery.aliases import Guards
     from clearance.audit.witnessing import Witnesses
+    from clearance.delivery.aliases import Guards
     from clearance.delivery.driver import Driver
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
@@ -213,6 +213,7 @@ class Clearance:
         jobs.every_here("token uses", 10, self.sessions.write_uses)
         if self.settings.openlineage_url:
             jobs.every("openlineage", 2, self._tell_lineage)
+        jobs.every("uploads", 3600, self._give_up_uploads)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
         return jobs
@@ -224,6 +225,11 @@ class Clearance:
         from clearance.response import service as response
 
         return Driver(self.database, self.lake, self.blobs, response.raise_alert)
+
+    def _give_up_uploads(self) -> None:
+        from clearance.registry.artifacts import uploads
+
+        uploads.sweep(self.database, self.settings, self.blobs)
 
     def _evaluate_monitors(self) -> None:
         self.monitor_driver.turn()

@@ -18,11 +18,13 @@ from clearance.settings import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("clearance.cli.models", "Keep the inventory of models."),
+    "templates": ("clearance.cli.templates", "See what a model of a use case starts with."),
     "versions": ("clearance.cli.versions", "Register, fetch, trace and stop immutable versions."),
     "tags": ("clearance.cli.tags", "Put words on models and versions."),
     "aliases": ("clearance.cli.aliases", "Name versions; some names are what serves."),
     "datasets": ("clearance.cli.datasets", "Register data by what its bytes say."),
     "lineage": ("clearance.cli.lineage", "Ask what came from where: data, jobs, runs, versions, decisions."),
+    "artifacts": ("clearance.cli.artifacts", "See what is stored; verify it; remove what nothing needs."),
     "policy": ("clearance.cli.policy", "Decide by rules, explain decisions, replay them."),
     "approvals": ("clearance.cli.approvals", "See what waits for people; approve or reject it."),
     "waivers": ("clearance.cli.waivers", "Grant, list and revoke dated exceptions to rules."),
