@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from clearance.access.model import Permission, Principal
 from clearance.api import streams
 from clearance.api.core import App, needs
+from clearance.api.mlflow_core import ProtocolRoute
 from clearance.app import Clearance
 from clearance.integrations.mlflow.artifacts import service
 from clearance.integrations.mlflow.artifacts.model import SERVICE, Artifact, FileInfos, check_writable
 from clearance.integrations.mlflow.errors import ProtocolError, Word
 from clearance.storage.blobs import check_size
 
-router = APIRouter(tags=["mlflow-artifacts"])
+router = APIRouter(tags=["mlflow-artifacts"], route_class=ProtocolRoute)
 Reader = Annotated[Principal, needs(Permission.READ)]
 Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 _ARTIFACTS = SERVICE + "/artifacts"

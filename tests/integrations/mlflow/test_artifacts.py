@@ -233,8 +233,8 @@ def test_what_was_put_comes_back(http: httpx.Client) -> None:
 def test_no_way_of_writing_an_address_gets_past_the_paths(http: httpx.Client, path: str) -> None:
     for method in ("GET", "PUT", "DELETE"):
         answer = http.request(method, f"{ROOT}/{path}", content=b"x" if method == "PUT" else None)
-        assert answer.status_code in {400, 404, 422}, answer.text
-    assert http.get(ROOT, params={"path": "../.."}).status_code in {400, 422}
+        assert answer.status_code in {400, 404}, answer.text
+    assert http.get(ROOT, params={"path": "../.."}).status_code == 400
 
 
 def test_parts_straight_to_a_bucket_are_not_offered_in_the_words_that_the_client_knows(http: httpx.Client) -> None:
@@ -261,7 +261,7 @@ def test_the_files_of_a_version_are_read_under_its_name(client: Client, http: ht
     assert http.get(f"{at}/data/weights").content == b"b"
     assert http.get(f"{at}/data").status_code == 404
     assert http.get(f"{ROOT}/versions/car-loan/2/MLmodel").status_code == 404
-    assert http.put(f"{at}/MLmodel", content=b"evil").status_code in {400, 422}
+    assert http.put(f"{at}/MLmodel", content=b"evil").status_code == 400
 
 
 def test_what_a_version_pinned_stays_when_its_path_is_overwritten_or_removed(

@@ -1,0 +1,39 @@
+"""What MLflow's routes stand on beside that of all routes: errors in the words of its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from clearance.errors import ClearanceError
+from clearance.integrations.mlflow.errors import body_of, invalid
+
+
+class ProtocolRoute(APIRoute):
+    """A route whose errors are as MLflow's clients expect them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ClearanceError as error:
+                return _told(error)
+            except RequestValidationError as error:
+                fault = error.errors()[0]
+                return _told(invalid(f"Invalid value for parameter '{fault['loc'][-1]}' supplied: {fault['msg']}"))
+
+        return answer
+
+
+def _told(error: ClearanceError) -> JSONResponse:
+    status, body = body_of(error)
+    headers = {"www-authenticate": 'Bearer realm="clearance", Basic realm="clearance"'} if status == 401 else None
+    return JSONResponse(body, status_code=status, headers=headers)
