@@ -238,7 +238,7 @@ class Clearance:
         from clearance.integrations.openlineage import emission
 
         url = self.settings.openlineage_url
-        send = emission.sender(url, self.secret("openlineage_token").value)
+        send = emission.sender(url, self.secret("openlineage_token").value())
         emission.emit_due(self.database, self.settings.log_origin, url, send)
 
     def _notify(self) -> None:

@@ -389,7 +389,7 @@ def test_a_running_server_tells_by_itself_and_a_second_clearance_understands_it(
     registered.register(teller.parts)
     teller.start()
     with other.client() as client:
-        teller.wait_for(lambda: len(list(client.lineage.datasets())) == 3)
+        teller.wait_for(lambda: len(list(client.lineage.datasets())) == 3, seconds=90)
     with teller.client() as client:
         found = client.lineage.emission()
     assert found is not None

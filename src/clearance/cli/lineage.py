@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clearance.cli.core import Json, connect, note, say, show, table
+from clearance.cli.core import Json, connect, note, read_file, say, show, table
 from clearance.cli.facts import counted, facts
 from clearance.compliance.findings import Findings, Stories
 from clearance.compliance.graph import Direction, Graph
+from clearance.errors import InvalidInput
 from clearance.integrations.openlineage.model import Emission, Receipt
 from clearance.registry.flows.model import Link, NamedDataset
 
@@ -95,21 +96,40 @@ def link(
 @app.command("send")
 def send(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="JSON: one OpenLineage event, or a list of them.")],
+    file: Annotated[Path, typer.Argument(help="JSON: one OpenLineage event, a list of them, or one on each line.")],
     json: Json = False,
 ) -> None:
-    """Send OpenLineage events from a file, as `dbt-ol` and OpenLineage's file transport write them."""
-    from clearance.cli.documents import read_document
-
-    found = read_document(file, list | dict)  # type: ignore[arg-type]  # a union is no type
-    client = connect(ctx).lineage
+    """Send OpenLineage events from a file, as OpenLineage's file transport writes them where there is no network."""
 
     def render(receipt: Receipt) -> None:
         say(f"{counted(receipt.received, 'event')}, {receipt.new} new")
         for each in receipt.refused:
             say(f"event {each.index}: {each.reason}")
 
-    show(client.send_batch(found) if isinstance(found, list) else client.send(found), json, render)
+    show(connect(ctx).lineage.send_batch(_events(file)), json, render)
+
+
+def _events(file: Path) -> list[Any]:
+    """Return the events in a file, whichever way they are written."""
+    from json import loads
+
+    content = read_file(file)
+    try:
+        found = loads(content)
+    except ValueError:
+        return [_event(file, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+    return found if isinstance(found, list) else [found]
+
+
+def _event(file: Path, number: int, line: bytes) -> Any:
+    from json import loads
+
+    try:
+        return loads(line)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{file}:{number}: {error}", code="bad_json", hint="JSON, or one event on each line"
+        ) from error
 
 
 @app.command("emission")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from clearance.compliance.findings import Findings, Stories
 from clearance.compliance.graph import Direction, Graph
 from clearance.integrations.openlineage.model import Emission, Receipt
 from clearance.registry.flows.model import Link, NamedDataset, NewLink
+
+_AT_ONCE = 1000
 
 
 class Lineage:
@@ -53,9 +56,16 @@ class Lineage:
         """Send one OpenLineage event; programs mostly do so with OpenLineage's own client."""
         return self._http.post("/lineage", Receipt, event)
 
-    def send_batch(self, events: list[Mapping[str, Any]]) -> Receipt:
-        """Send OpenLineage events, a thousand at most; those that are none are named in the answer."""
-        return self._http.post("/lineage/batch", Receipt, events)
+    def send_batch(self, events: Sequence[Mapping[str, Any]]) -> Receipt:
+        """Send OpenLineage events, a thousand at a time; those that are none are named by their place."""
+        total = Receipt(received=0, new=0)
+        for start in range(0, len(events), _AT_ONCE):
+            part = self._http.post("/lineage/batch", Receipt, list(events[start : start + _AT_ONCE]))
+            refused = tuple(replace(each, index=start + each.index) for each in part.refused)
+            total = Receipt(
+                received=total.received + part.received, new=total.new + part.new, refused=total.refused + refused
+            )
+        return total
 
     def link_dataset(self, dataset: str, digest: str) -> Link:
         """Say that `NAMESPACE/NAME` or `NAMESPACE/NAME@VERSION` is a registered dataset."""

@@ -128,7 +128,8 @@ def _flow(
     tx: Transaction, dataset: str, harmful: Mapping[str, ColumnChange]
 ) -> Iterator[tuple[NamedDataset, tuple[str, ...], tuple[_Carried, ...]]]:
     """Yield the dataset and those further down that some of its columns went into, each once, nearest first."""
-    todo = deque([(dataset, (), tuple(_Carried(name, name, True) for name in harmful))])
+    first: tuple[str, ...] = ()
+    todo = deque([(dataset, first, tuple(_Carried(name, name, True) for name in harmful))])
     seen = {dataset}
     while todo and len(seen) <= _MOST_DATASETS:
         key, before, carried = todo.popleft()

@@ -141,13 +141,15 @@ class _Reader:
             facts = {"verdict": check.verdict.value, "signer": check.signer, "statement": check.statement}
             yield _step(_node(f"evidence/{check.statement}", "evidence", name, facts), node, "evidence", to_node=True)
         for vote in decision.facts.votes:
-            facts = {"at": vote.at, "comment": vote.comment, "approve": vote.approve}
-            said = _node(f"vote/{rest}/{vote.voter}", "approval", vote.voter, facts)
+            ballot = {"at": vote.at, "comment": vote.comment, "approve": vote.approve}
+            said = _node(f"vote/{rest}/{vote.voter}", "approval", vote.voter, ballot)
             yield _step(said, node, "approved" if vote.approve else "rejected", to_node=True)
         for waiver in decision.facts.waivers:
             if waiver.id in decision.waivers:
-                facts = {"rule": waiver.rule, "reason": waiver.reason, "granted_by": waiver.granted_by}
-                yield _step(_node(f"waiver/{waiver.id}", "waiver", waiver.rule, facts), node, "waived", to_node=True)
+                exception = {"rule": waiver.rule, "reason": waiver.reason, "granted_by": waiver.granted_by}
+                yield _step(
+                    _node(f"waiver/{waiver.id}", "waiver", waiver.rule, exception), node, "waived", to_node=True
+                )
 
     def _above_version(self, node: str, rest: str) -> Iterator[Step]:
         version = registry.get_version(self._tx, *parse_version_name(rest))
@@ -239,13 +241,14 @@ class _Reader:
             for use in found.provenance.datasets:
                 if _says(use.name, dataset.named.text, version):
                     yield _step(_version_node(found), node, use.role.value, to_node=False)
-        uses = self._uses(dataset=key, output=False)
+        reads = self._uses(dataset=key, output=False)
         if not version:
-            for use in self._jobs(uses):
-                yield _step(self._job(use.job), node, "reads", to_node=False)
-        for use in uses if version else []:
-            if use.version in {"", version}:
-                yield _step(self._actor(use), node, "read" if use.version else "may have read", to_node=False)
+            for read in self._jobs(reads):
+                yield _step(self._job(read.job), node, "reads", to_node=False)
+            return
+        for read in reads:
+            if read.version in {"", version}:
+                yield _step(self._actor(read), node, "read" if read.version else "may have read", to_node=False)
 
     def _below_run(self, node: str, run: str) -> Iterator[Step]:
         for use in self._uses(run=run, output=True):
