@@ -55,7 +55,7 @@ def find_model(tx: Transaction, name: str) -> ModelRow:
         ProtocolError: there is none, or that is no name.
     """
     names.check_name(name)
-    found: ModelRow | None = store.find_model(tx, name)
+    found = store.find_model(tx, name)
     if found is None:
         raise not_found(f"Registered Model with name={name} not found")
     return found
@@ -69,7 +69,7 @@ def find_version(tx: Transaction, name: str, number_text: str) -> VersionRow:
     """
     names.check_name(name)
     number = names.parse_number(number_text)
-    found: VersionRow | None = store.find_version(tx, name, number) if number else None
+    found = store.find_version(tx, name, number) if number else None
     if found is None:
         raise not_found(f"Model Version (name={name}, version={number_text}) not found")
     return found
@@ -91,10 +91,10 @@ def is_prompt(tags: Mapping[str, str]) -> bool:
 
 def around(tx: Transaction, context: Context, models: Sequence[str], tagged: Sequence[tuple[str, int]]) -> Around:
     """Read what stands around models, and the tags of these models (number 0) and versions."""
-    serving = store.select_serving(tx, models)
+    given, serving = store.select_names(tx, models)
     return Around(
         tags=store.select_tags(tx, tagged),
-        aliases=aliases_now(store.select_aliases(tx, models), serving, context.guards),
+        aliases=aliases_now(given, serving, context.guards),
         serving=serving,
         base_url=context.base_url,
     )
@@ -105,8 +105,7 @@ def models_said(tx: Transaction, context: Context, rows: Sequence[ModelRow]) -> 
     models = [row.name for row in rows]
     latest: dict[str, list[VersionRow]] = {model: [] for model in models}
     for each in store.select_latest(tx, models):
-        version: Any = each
-        latest[version.model].append(version)
+        latest[each.model].append(each)
     versions = [(each.model, each.number) for found in latest.values() for each in found]
     near = around(tx, context, models, [*((model, 0) for model in models), *versions])
     return [model_message(row, latest[row.name], near) for row in rows]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from clearance.integrations.mlflow.artifacts.model import SERVICE, location
 from clearance.integrations.mlflow.errors import invalid
@@ -41,8 +41,8 @@ def parse_stage(text: str) -> Stage:
     raise invalid(f"Invalid Model Version stage: {text}. Value must be one of {', '.join(Stage)}.")
 
 
-class ModelRow(Protocol):
-    """What is read of a model."""
+class ModelRow(NamedTuple):
+    """What is read of a model, column by column."""
 
     name: str
     title: str
@@ -51,8 +51,8 @@ class ModelRow(Protocol):
     updated_at: datetime
 
 
-class VersionRow(Protocol):
-    """What is read of a version; what only MLflow's clients say is None where none did."""
+class VersionRow(NamedTuple):
+    """What is read of a version, column by column; what only MLflow's clients say is None where none did."""
 
     model: str
     number: int
@@ -99,10 +99,12 @@ def aliases_now(
 
 def stage_of(row: VersionRow, serving: Mapping[str, int]) -> Stage:
     """Return the stage of a version; one that serves in both environments is in production."""
-    for stage in (Stage.PRODUCTION, Stage.STAGING):
-        if serving.get(stage.environment or "") == row.number:
+    if not serving:
+        return Stage(row.stage or Stage.NONE)
+    for environment, stage in ((PRODUCTION, Stage.PRODUCTION), (STAGING, Stage.STAGING)):
+        if serving.get(environment) == row.number:
             return stage
-    return Stage.NONE if row.stage is None else Stage(row.stage)
+    return Stage(row.stage or Stage.NONE)
 
 
 def download_uri(row: VersionRow, base_url: str) -> str:

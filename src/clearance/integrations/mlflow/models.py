@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clearance.access.model import Principal
 from clearance.delivery import service as delivery
 from clearance.errors import Conflict
@@ -95,7 +93,7 @@ def get_latest_versions(tx: Transaction, _caller: Principal, context: Context, a
     """Answer the newest version in each stage, or in each of those that are asked for."""
     model = identity(tx, asked["name"])
     wanted = {parse_stage(each) for each in asked.get("stages", ())} or set(Stage)
-    rows: list[Any] = list(store.select_latest(tx, [model]))
+    rows = store.select_latest(tx, [model])
     found = [each for each in versions_said(tx, context, rows) if each["current_stage"] in wanted] if rows else []
     return {"model_versions": found} if found else {}
 
@@ -124,9 +122,7 @@ def _said(tx: Transaction, context: Context, name: str) -> Message:
 def _free_identity(tx: Transaction, name: str) -> str:
     """Return an identity that tells what the model is called, and that none has or had."""
     wanted = names.slug(name)
-    if not store.taken_names(tx, [wanted]):
-        return wanted
-    return f"{wanted}-{tx.new_id('m')[-10:]}"
+    return f"{wanted}-{tx.new_id('m')[-10:]}" if store.is_taken(tx, wanted) else wanted
 
 
 def _taken(tx: Transaction, model: str, name: str, tags: dict[str, str]) -> Exception:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
@@ -43,20 +41,17 @@ def delete_alias(tx: Transaction, caller: Principal, context: Context, asked: As
 def get_by_alias(tx: Transaction, _caller: Principal, context: Context, asked: Asked) -> Message:
     """Answer the version that an alias names; a guarded one names what serves."""
     alias = asked["alias"]
+    names.check_name(asked["name"])
     names.check_alias(alias)
-    model = identity(tx, asked["name"])
     if alias.lower() == names.LATEST:
-        rows: list[Any] = list(store.select_latest(tx, [model]))
+        rows = store.select_latest(tx, [identity(tx, asked["name"])])
         if not rows:
             raise not_found(f"Latest version not found for model {asked['name']}.")
         return {"model_version": versions_said(tx, context, [max(rows, key=lambda row: row.number)])[0]}
-    if (environment := context.guards.get(alias)) is not None:
-        number = store.select_serving(tx, [model])[model].get(environment)
-    else:
-        number = store.select_aliases(tx, [model])[model].get(alias)
-    if number is None:
+    row = store.find_by_alias(tx, asked["name"], alias, context.guards.get(alias))
+    if row is None:
+        identity(tx, asked["name"])
         raise invalid(f"Registered model alias {alias} not found.")
-    row = find_version(tx, asked["name"], str(number))
     return {"model_version": versions_said(tx, context, [row])[0]}
 
 
@@ -91,7 +86,7 @@ def _serve(
 ) -> ClearanceError | None:
     """Promote a version; return why it did not come to serve."""
     environment = stage.environment or ""
-    before = store.select_serving(tx, [row.model])[row.model].get(environment)
+    before = store.select_names(tx, [row.model])[1][row.model].get(environment)
     wanted = NewPromotion(model=row.model, number=row.number, environment=environment)
     promotion = delivery.promote(tx, caller, context.gate, wanted)
     refused = _why_not(promotion, row, context)

@@ -1,23 +1,27 @@
 """What MLflow's clients say of models and versions beyond the registry's own facts, and reading all of it at once.
 
-Every question is one statement, however many models or versions it is about; those about one are compiled once.
+Every question is one statement, however many models or versions it is about, and compiled once.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from clearance.delivery.store import aliases, pointers
-from clearance.integrations.mlflow.model import PRODUCTION, STAGING, Stage
+from clearance.integrations.mlflow.model import PRODUCTION, STAGING, ModelRow, Stage, VersionRow
 from clearance.registry.model import VersionStatus
 from clearance.registry.store import models, tags, versions
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
-_PAIRS_AT_ONCE = 5000  # two parameters each; SQLite takes 32766 (sqlite.org/limits.html)
+ByModel = dict[str, dict[str, int]]
+"""Versions by name, by model."""
 
 touched = sa.Table(
     "mlflow_models",
@@ -77,13 +81,134 @@ every_version = (
 )
 _ONE_MODEL = every_model.where(models.c.title == sa.bindparam("title"))
 _ONE_VERSION = every_version.where(models.c.title == sa.bindparam("title"), versions.c.number == sa.bindparam("number"))
-_ITS_TAGS = sa.select(tags.c.key, tags.c.value).where(
-    tags.c.model == sa.bindparam("model"), tags.c.number == sa.bindparam("number")
-)
-_ITS_ALIASES = sa.select(aliases.c.alias, aliases.c.number).where(aliases.c.model == sa.bindparam("model"))
-_ITS_POINTERS = sa.select(pointers.c.environment, pointers.c.stable).where(pointers.c.model == sa.bindparam("model"))
-_ITS_NAMES = sa.select(models.c.name).where(models.c.name.in_(sa.bindparam("names", expanding=True)))
+_GIVEN = every_version.join(
+    aliases, (aliases.c.model == versions.c.model) & (aliases.c.number == versions.c.number)
+).where(models.c.title == sa.bindparam("title"), aliases.c.alias == sa.bindparam("name"))
+_SERVING = every_version.join(
+    pointers, (pointers.c.model == versions.c.model) & (pointers.c.stable == versions.c.number)
+).where(models.c.title == sa.bindparam("title"), pointers.c.environment == sa.bindparam("name"))
+_NAME = sa.select(models.c.name).where(models.c.name == sa.bindparam("name"))
 _PLACE = sa.select(models.c.name, models.c.team).where(models.c.title == sa.bindparam("title"))
+
+
+def find_place(tx: Transaction, title: str) -> tuple[str, str] | None:
+    """Return the identity and the team of the model that is called so."""
+    row = tx.connection.execute(_PLACE, {"title": title}).first()
+    return None if row is None else (row[0], row[1])
+
+
+def find_model(tx: Transaction, title: str) -> ModelRow | None:
+    """Return the model that is called so now."""
+    row = tx.connection.execute(_ONE_MODEL, {"title": title}).first()
+    return None if row is None else ModelRow._make(row)
+
+
+def find_version(tx: Transaction, title: str, number: int) -> VersionRow | None:
+    """Return a version that was not deleted, of a model that is called so now."""
+    row = tx.connection.execute(_ONE_VERSION, {"title": title, "number": number}).first()
+    return None if row is None else VersionRow._make(row)
+
+
+def is_taken(tx: Transaction, name: str) -> bool:
+    """Whether a model has this identity, or had it."""
+    return tx.connection.execute(_NAME, {"name": name}).first() is not None
+
+
+def select_latest(tx: Transaction, of: Sequence[str]) -> list[VersionRow]:
+    """Return the newest version in each stage of each of the models."""
+    rows = tx.connection.execute(_prepared(tx).latest, {"of": _listed(of)})
+    return list(map(VersionRow._make, rows))
+
+
+def select_tags(tx: Transaction, of: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[str, str]]:
+    """Return the tags of models (number 0) and versions, by key; nothing where there are none."""
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    rows = tx.connection.execute(_prepared(tx).tags, {"of": json.dumps(list(of))})
+    for model, number, key, text in rows:
+        found.setdefault((model, number), {})[key] = text
+    return found
+
+
+def select_names(tx: Transaction, of: Sequence[str]) -> tuple[ByModel, ByModel]:
+    """Return the versions that aliases were given to, and those that serve in environments, by model."""
+    given: ByModel = {model: {} for model in of}
+    serving: ByModel = {model: {} for model in of}
+    for model, alias, name, number in tx.connection.execute(_prepared(tx).names, {"of": _listed(of)}):
+        (given if alias else serving)[model][name] = number
+    return given, serving
+
+
+def find_by_alias(tx: Transaction, title: str, alias: str, environment: str | None) -> VersionRow | None:
+    """Return the version that an alias was given to; of a guarded one, what serves in its environment."""
+    named = {"title": title, "name": environment or alias}
+    row = tx.connection.execute(_GIVEN if environment is None else _SERVING, named).first()
+    return None if row is None else VersionRow._make(row)
+
+
+def is_tagged(tx: Transaction, model: str, key: str, text: str) -> bool:
+    """Whether a model has a tag that says so."""
+    query = sa.select(tags.c.key).where(tags.c.model == model, tags.c.number == 0, tags.c.key == key)
+    return tx.connection.execute(query.where(tags.c.value == text)).first() is not None
+
+
+def touch(tx: Transaction, model: str) -> None:
+    """Note that a model was changed now."""
+    if not tx.execute(sa.update(touched).where(touched.c.model == model).values(updated_at=tx.now)).rowcount:
+        tx.execute(sa.insert(touched), {"model": model, "updated_at": tx.now})
+
+
+def insert_note(tx: Transaction, note: Mapping[str, Any]) -> None:
+    tx.execute(sa.insert(noted), {**note, "updated_at": tx.now})
+
+
+def change_note(tx: Transaction, model: str, number: int, **changed: str | datetime | None) -> None:
+    """Change what was said of a version, as of now."""
+    own = (noted.c.model == model) & (noted.c.number == number)
+    if not tx.execute(sa.update(noted).where(own).values(**changed, updated_at=tx.now)).rowcount:
+        blank = {"source": "", "run_id": "", "run_link": "", "model_id": "", "stage": Stage.NONE.value}
+        insert_note(tx, {**blank, "model": model, "number": number, **changed})
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The statements about any number of things: these are one parameter, so that each is compiled once."""
+
+    latest: sa.Select[Any]
+    tags: sa.Select[Any]
+    names: sa.CompoundSelect[Any]
+
+
+def _prepared(tx: Transaction) -> _Prepared:
+    return _prepare(tx.connection.dialect.name)
+
+
+@cache
+def _prepare(dialect: str) -> _Prepared:
+    these = _rows(dialect, sa.String())
+    pairs = _rows(dialect, sa.String(), sa.Integer())
+    return _Prepared(
+        latest=_latest(versions.c.model.in_(these)),
+        tags=sa.select(tags.c.model, tags.c.number, tags.c.key, tags.c.value).where(
+            sa.tuple_(tags.c.model, tags.c.number).in_(pairs)
+        ),
+        names=sa.union_all(
+            sa.select(aliases.c.model, sa.literal(1), aliases.c.alias, aliases.c.number).where(
+                aliases.c.model.in_(these)
+            ),
+            sa.select(pointers.c.model, sa.literal(0), pointers.c.environment, pointers.c.stable).where(
+                pointers.c.model.in_(these)
+            ),
+        ),
+    )
+
+
+def _rows(dialect: str, *types: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
+    """Return the rows of the parameter `of`, a JSON list of lists."""
+    if dialect == "sqlite":
+        each = sa.func.json_each(sa.bindparam("of")).table_valued("value")
+        return sa.select(*(sa.func.json_extract(each.c.value, f"$[{index}]") for index in range(len(types))))
+    each = sa.func.json_array_elements(sa.cast(sa.bindparam("of"), sa.JSON)).table_valued("value")
+    return sa.select(*(sa.cast(each.c.value.op("->>")(index), kind) for index, kind in enumerate(types)))
 
 
 def _latest(of: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -109,95 +234,5 @@ def _latest(of: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return every_version.join(newest, here).order_by(versions.c.model, versions.c.number)
 
 
-_ITS_LATEST = _latest(versions.c.model == sa.bindparam("model"))
-
-
-def find_place(tx: Transaction, title: str) -> tuple[str, str] | None:
-    """Return the identity and the team of the model that is called so."""
-    row = tx.connection.execute(_PLACE, {"title": title}).first()
-    return None if row is None else (row[0], row[1])
-
-
-def find_model(tx: Transaction, title: str) -> Any:
-    """Return the model that is called so now, None without one."""
-    return tx.connection.execute(_ONE_MODEL, {"title": title}).first()
-
-
-def find_version(tx: Transaction, title: str, number: int) -> Any:
-    """Return a version that was not deleted, of a model that is called so now; None if there is none."""
-    return tx.connection.execute(_ONE_VERSION, {"title": title, "number": number}).first()
-
-
-def taken_names(tx: Transaction, names: Sequence[str]) -> set[str]:
-    """Return those of the identities that a model has, or had."""
-    return set(tx.connection.execute(_ITS_NAMES, {"names": list(names)}).scalars())
-
-
-def select_latest(tx: Transaction, of: Sequence[str]) -> Sequence[sa.Row[Any]]:
-    """Return the newest version in each stage of each of the models."""
-    if len(of) == 1:
-        return tx.connection.execute(_ITS_LATEST, {"model": of[0]}).all()
-    return tx.connection.execute(_latest(versions.c.model.in_(of))).all() if of else ()
-
-
-def select_tags(tx: Transaction, of: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[str, str]]:
-    """Return the tags of models (number 0) and versions, by key; nothing where there are none."""
-    wanted = list(of)
-    found: dict[tuple[str, int], dict[str, str]] = {}
-    if len(wanted) == 1:
-        rows = tx.connection.execute(_ITS_TAGS, {"model": wanted[0][0], "number": wanted[0][1]}).tuples()
-        return {wanted[0]: dict(list(rows))}
-    for start in range(0, len(wanted), _PAIRS_AT_ONCE):
-        there = sa.tuple_(tags.c.model, tags.c.number).in_(wanted[start : start + _PAIRS_AT_ONCE])
-        query = sa.select(tags.c.model, tags.c.number, tags.c.key, tags.c.value).where(there)
-        for model, number, key, text in tx.connection.execute(query).tuples():
-            found.setdefault((model, number), {})[key] = text
-    return found
-
-
-def select_aliases(tx: Transaction, of: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the versions that aliases were given to, by model."""
-    found: dict[str, dict[str, int]] = {model: {} for model in of}
-    if len(of) == 1:
-        found[of[0]] = dict(list(tx.connection.execute(_ITS_ALIASES, {"model": of[0]}).tuples()))
-    elif of:
-        query = sa.select(aliases.c.model, aliases.c.alias, aliases.c.number).where(aliases.c.model.in_(of))
-        for model, alias, number in tx.connection.execute(query).tuples():
-            found[model][alias] = number
-    return found
-
-
-def select_serving(tx: Transaction, of: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the version that serves in each environment, by model."""
-    found: dict[str, dict[str, int]] = {model: {} for model in of}
-    if len(of) == 1:
-        found[of[0]] = dict(list(tx.connection.execute(_ITS_POINTERS, {"model": of[0]}).tuples()))
-    elif of:
-        query = sa.select(pointers.c.model, pointers.c.environment, pointers.c.stable).where(pointers.c.model.in_(of))
-        for model, environment, stable in tx.connection.execute(query).tuples():
-            found[model][environment] = stable
-    return found
-
-
-def is_tagged(tx: Transaction, model: str, key: str, text: str) -> bool:
-    """Whether a model has a tag that says so."""
-    query = sa.select(tags.c.key).where(tags.c.model == model, tags.c.number == 0, tags.c.key == key)
-    return tx.connection.execute(query.where(tags.c.value == text)).first() is not None
-
-
-def touch(tx: Transaction, model: str) -> None:
-    """Note that a model was changed now."""
-    if not tx.execute(sa.update(touched).where(touched.c.model == model).values(updated_at=tx.now)).rowcount:
-        tx.execute(sa.insert(touched), {"model": model, "updated_at": tx.now})
-
-
-def insert_note(tx: Transaction, note: Mapping[str, Any]) -> None:
-    tx.execute(sa.insert(noted), {**note, "updated_at": tx.now})
-
-
-def change_note(tx: Transaction, model: str, number: int, **changed: str | datetime | None) -> None:
-    """Change what was said of a version, as of now."""
-    own = (noted.c.model == model) & (noted.c.number == number)
-    if not tx.execute(sa.update(noted).where(own).values(**changed, updated_at=tx.now)).rowcount:
-        blank = {"source": "", "run_id": "", "run_link": "", "model_id": "", "stage": Stage.NONE.value}
-        insert_note(tx, {**blank, "model": model, "number": number, **changed})
+def _listed(models: Iterable[str]) -> str:
+    return json.dumps([[model] for model in models])

@@ -21,7 +21,7 @@ from clearance.integrations.mlflow.context import (
     versions_said,
 )
 from clearance.integrations.mlflow.errors import invalid, not_found
-from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, download_uri, parse_stage, stage_of
+from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, VersionRow, download_uri, parse_stage, stage_of
 from clearance.integrations.mlflow.models import BY_CLIENT
 from clearance.registry import service as registry
 from clearance.registry.model import NewVersion, Provenance, Source, SourceKind, Version
@@ -38,7 +38,7 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
     names.check_name(name)
     for key, text in tags.items():
         names.check_tag(key, text)
-    source, run_id, model_id, copied = _source(tx, asked, prompt=is_prompt(tags))
+    source, run_id, model_id, copied = _source(tx, context, asked, prompt=is_prompt(tags))
     model = identity(tx, name)
     made = registry.register_version(tx, caller, context.blobs, model, _new(tx, context, source, copied), again=True)
     store.insert_note(
@@ -124,7 +124,7 @@ def _said(tx: Transaction, context: Context, name: str, number: str) -> Message:
     return {"model_version": versions_said(tx, context, [find_version(tx, name, number)])[0]}
 
 
-def _source(tx: Transaction, asked: Asked, *, prompt: bool) -> tuple[str, str, str, Version | None]:
+def _source(tx: Transaction, context: Context, asked: Asked, *, prompt: bool) -> tuple[str, str, str, Version | None]:
     """Return source, run and logged model of a new version, and the version that it is a copy of, if it is one."""
     source, run_id, model_id = asked["source"], asked.get("run_id", ""), asked.get("model_id", "")
     if prompt:
@@ -133,13 +133,15 @@ def _source(tx: Transaction, asked: Asked, *, prompt: bool) -> tuple[str, str, s
     if source.startswith("models:"):
         named = sources.parse_model_uri(source)
         if not named.model_id:
-            return _copied(tx, source, named, asked)
+            return _copied(tx, context, source, named, asked)
     sources.check_source(source, run_id, model_id)
     return source, run_id, model_id, None
 
 
-def _copied(tx: Transaction, source: str, named: sources.ModelUri, asked: Asked) -> tuple[str, str, str, Version]:
-    row = find_version(tx, named.name, _number(tx, named))
+def _copied(
+    tx: Transaction, context: Context, source: str, named: sources.ModelUri, asked: Asked
+) -> tuple[str, str, str, Version]:
+    row = _found(tx, context, named)
     if store.is_tagged(tx, row.model, PROMPT_TAG, "true"):
         raise invalid(
             f"Invalid model version source: '{source}'. Prompt versions cannot be used as model version sources."
@@ -154,24 +156,24 @@ def _copied(tx: Transaction, source: str, named: sources.ModelUri, asked: Asked)
     return f"models:/{row.title}/{row.number}", known["run_id"], known["model_id"], original
 
 
-def _number(tx: Transaction, named: sources.ModelUri) -> str:
+def _found(tx: Transaction, context: Context, named: sources.ModelUri) -> VersionRow:
     """Return the version that an address names by number, alias, stage, or as the newest."""
     if named.number:
-        return named.number
+        return find_version(tx, named.name, named.number)
     model = identity(tx, named.name)
-    rows: list[Any] = list(store.select_latest(tx, [model]))
     if named.alias:
-        aliases = store.select_aliases(tx, [model])[model]
-        if named.alias not in aliases:
+        row = store.find_by_alias(tx, named.name, named.alias, context.guards.get(named.alias))
+        if row is None:
             raise invalid(f"Registered model alias {named.alias} not found.")
-        return str(aliases[named.alias])
-    serving = store.select_serving(tx, [model])[model]
+        return row
+    rows = store.select_latest(tx, [model])
     if named.stage:
+        serving = store.select_names(tx, [model])[1][model]
         wanted = parse_stage(named.stage)
         rows = [row for row in rows if stage_of(row, serving) is wanted]
     if not rows:
         raise not_found(f"No versions of model with name '{named.name}' found")
-    return str(max(row.number for row in rows))
+    return max(rows, key=lambda row: row.number)
 
 
 def _new(tx: Transaction, context: Context, source: str, copied: Version | None) -> NewVersion:
