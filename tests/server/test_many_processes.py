@@ -32,7 +32,7 @@ from tests.server.process import Server
 
 CLIENTS = 200
 SHARED = tuple(f"shared-{n}" for n in range(4))
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 120.0
 PASSING = {"idempotency_in_progress", "database_busy", "database_unavailable"}
 """Codes of errors that say: send it again."""
 
@@ -181,7 +181,7 @@ def test_hundreds_of_clients_and_a_killed_server_leave_every_answer_true_and_one
     took = time.monotonic() - begun
     assert seen.failures == []
     assert set(seen.answers) <= {200, 201, 403, 404, 409, 422, 503}, seen.answers
-    assert took < 60, f"{sum(seen.answers.values())} answers took {took:.0f} s"
+    assert took < 180, f"{sum(seen.answers.values())} answers took {took:.0f} s"
     said = servers[0].said()
     assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:3000]
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -19,8 +18,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,28 +35,9 @@ from clearance.storage.backup import Manifest
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
 from tests.delivery.conftest import ADA, PACK, prepare, promote
+from tests.storage.released import as_0_1_0_left_it, keep_log_key
 
-FIXTURES = Path(__file__).parent / "fixtures"
-WRITTEN = FIXTURES / "written_by_0_1_0.sql"
 KINDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
-
-
-def log_key(home: Path) -> None:
-    """Put the key of the fixture's log where an installation looks for it."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    (home / "keys").mkdir(parents=True, mode=0o700)
-    path = home / "keys" / "log.pem"
-    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    path.chmod(0o600)
-
-
-def as_0_1_0_left_it(home: Path) -> Clearance:
-    """Return an installation on the SQLite database of 0.1.0, not upgraded yet."""
-    log_key(home)
-    with sqlite3.connect(home / "clearance.db") as connection:
-        connection.executescript(WRITTEN.read_text())
-    connection.close()
-    return Clearance(load({}, home=home))
 
 
 def rows(database: Any) -> dict[str, list[Any]]:
@@ -249,7 +227,7 @@ def test_a_file_that_is_there_with_other_bytes_stops_the_restore_and_nothing_is_
 ) -> None:
     save(loan, tmp_path / "b.tar", "artifacts", "keys")
     other = empty("sqlite")
-    log_key(other.settings.home)
+    keep_log_key(other.settings.home)
     with pytest.raises(Conflict, match="with other bytes"):
         load_into(other, tmp_path / "b.tar")
     assert migrate.current(other.database_as_found) is None

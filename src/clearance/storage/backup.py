@@ -131,7 +131,7 @@ def inspect(archive: Path) -> Manifest:
         VerificationFailed: it is damaged or cut off.
         Conflict: it was made by a newer Clearance.
     """
-    with _opened(archive) as tar:
+    with opened(archive) as tar:
         manifest = _manifest(tar)
         for member, sha256 in _members(manifest):
             digest = hashlib.sha256()
@@ -159,10 +159,10 @@ def restore(
         InvalidInput, VerificationFailed: as `inspect`.
     """
     manifest = inspect(archive)
-    with _opened(archive) as tar, _placing() as placed, migrate.changing(database) as connection:
+    with opened(archive) as tar, _placing() as placed, migrate.changing(database) as connection:
         _check_empty(connection, manifest)
         migrate.run_to(connection, manifest.schema)
-        _load(connection, tar, manifest)
+        fill(connection, tar, manifest)
         migrate.run_to(connection, migrate.HEAD)
         for stored in manifest.files:
             placed.put(tar, stored, _target(stored, folders))
@@ -301,7 +301,8 @@ def _check_empty(connection: sa.Connection, manifest: Manifest) -> None:
     )
 
 
-def _load(connection: sa.Connection, tar: tarfile.TarFile, manifest: Manifest) -> None:
+def fill(connection: sa.Connection, tar: tarfile.TarFile, manifest: Manifest) -> None:
+    """Fill the tables of the archive's schema with its rows, in place of those that are there."""
     found = reflect(connection)
     listed = {table.name: table for table in manifest.tables}
     if set(listed) != set(found.tables):
@@ -385,7 +386,13 @@ def _members(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+def opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    """Open an archive; what is wrong with it is told in our words.
+
+    Raises:
+        InvalidInput: it can't be read.
+        VerificationFailed: it is damaged.
+    """
     try:
         with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             yield tar
