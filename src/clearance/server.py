@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tags",
         "datasets",
     ),
+    "inventory": ("assessments", "lowerings", "questionnaire", "templates"),
     "blobs": ("blobs", "missing-blobs"),
     "uploads": ("uploads",),
     "artifacts": ("artifacts",),

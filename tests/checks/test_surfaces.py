@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clearance.access.model import Role
+from clearance.checks.suites import builtins
 from clearance.cli.main import app
 from clearance.client.client import Client
 from clearance.errors import Forbidden, InvalidInput, NotFound
@@ -36,7 +37,7 @@ def test_a_suite_runs_through_the_client_and_its_results_are_listed(loans: Clien
 
 
 def test_suites_are_listed_and_shown(client: Client) -> None:
-    assert [each.name for each in client.checks.suites()] == ["lending", "standard-fairness"]
+    assert [each.name for each in client.checks.suites()] == list(builtins())
     assert "label: repaid" in client.checks.suite("lending").source
     with pytest.raises(NotFound):
         client.checks.suite("nonsense")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
+from clearance.api.inventory import wanted_models
 from clearance.api.streams import blob_response
+from clearance.compliance import inventory
 from clearance.errors import NotFound
 from clearance.registry import dataset_file, service
 from clearance.registry.artifacts import claims
@@ -26,13 +28,16 @@ from clearance.registry.model import (
     TagValue,
     Version,
 )
+from clearance.registry.search_filter import ModelFilter, ModelPage
 from clearance.values import Page
 
 router = APIRouter(tags=["registry"])
 Reader = Annotated[Principal, needs(Permission.READ)]
 Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
 Registrar = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
+Bringer = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
 Stopper = Annotated[Principal, needs(Permission.VERSION_STOP)]
+Wanted = Annotated[ModelFilter, Depends(wanted_models)]
 
 
 @router.post("/models", status_code=201)
@@ -43,10 +48,10 @@ def create_model(body: NewModel, app: App, caller: Keeper) -> Model:
 
 
 @router.get("/models")
-def list_models(app: App, caller: Reader, cursor: Cursor = None, limit: Limit = 100) -> Page[Model]:
-    """Models, by name."""
+def list_models(app: App, caller: Reader, wanted: Wanted, cursor: Cursor = None, limit: Limit = 100) -> ModelPage:
+    """Models that fit, in order, with how many there are."""
     with app.database.read() as tx:
-        return service.list_models(tx, cursor=cursor, limit=limit)
+        return inventory.search_models(tx, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/models/{model}")
@@ -193,7 +198,7 @@ def delete_version_tag(model: str, number: int, key: str, app: App, caller: Regi
 
 
 @router.post("/datasets", status_code=201)
-def register_dataset(body: NewDataset, app: App, caller: Registrar) -> Dataset:
+def register_dataset(body: NewDataset, app: App, caller: Bringer) -> Dataset:
     """Register a dataset whose bytes (Parquet or CSV) were uploaded; everything else is read from them."""
     contents = dataset_file.inspect(app.blobs, body.digest, body.time_column)
     with app.database.write() as tx:

@@ -6,27 +6,70 @@ from typing import Annotated
 
 import typer
 
+from clearance.cli.assess import assess, assessments, governance, lower_risk
 from clearance.cli.core import Json, connect, say, show, table
 from clearance.cli.facts import facts
 from clearance.cli.report import report
 from clearance.registry.model import Lifecycle, Model, ModelChange, ModelKind, Risk
+from clearance.registry.search_filter import ModelFilter, ModelSort
 
 app = typer.Typer(no_args_is_help=True, help="Keep the inventory of models.")
 app.command("report")(report)
+app.command("assess")(assess)
+app.command("assessments")(assessments)
+app.command("lower-risk")(lower_risk)
 Name = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
 
 
 @app.command("list")
-def listing(ctx: typer.Context, json: Json = False) -> None:
-    """List all models."""
+def listing(
+    ctx: typer.Context,
+    search: Annotated[str | None, typer.Option(help="Words that must all be there, in part.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who answers for it.")] = None,
+    team: Annotated[str | None, typer.Option(help="Team it belongs to.")] = None,
+    kind: Annotated[ModelKind | None, typer.Option(help="What sort of model it is.")] = None,
+    use_case: Annotated[str | None, typer.Option(help="Its use case.")] = None,
+    template: Annotated[str | None, typer.Option(help="Template that it was made from.")] = None,
+    risk: Annotated[Risk | None, typer.Option(help="Governance level.")] = None,
+    lifecycle: Annotated[Lifecycle | None, typer.Option(help="Where it stands.")] = None,
+    tag: Annotated[str | None, typer.Option(help="KEY, or KEY=VALUE.")] = None,
+    assessed: Annotated[bool | None, typer.Option(help="Whether the questionnaire was answered.")] = None,
+    incomplete: Annotated[bool | None, typer.Option(help="Whether its newest version lacks part of its story.")] = None,
+    serving: Annotated[str | None, typer.Option(help="Environment where a version of it serves.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Alias that it has; * for any.")] = None,
+    sort: Annotated[ModelSort, typer.Option(help="Order; within it by name.")] = ModelSort.NAME,
+    json: Json = False,
+) -> None:
+    """List models: all, or those that fit."""
+    wanted = ModelFilter(
+        search=search,
+        owner=owner,
+        team=team,
+        kind=kind,
+        use_case=use_case,
+        template=template,
+        risk=risk,
+        lifecycle=lifecycle,
+        tag=tag,
+        assessed=assessed,
+        incomplete=incomplete,
+        serving=serving,
+        alias=alias,
+        sort=sort,
+    )
+    empty = (
+        "No models yet. `clearance models create NAME --owner WHO` makes one."
+        if wanted == ModelFilter(sort=sort)
+        else "No model fits. `clearance models list` shows all."
+    )
     show(
-        list(connect(ctx).models.list()),
+        list(connect(ctx).models.list(wanted)),
         json,
         lambda models: table(
             "Models",
-            ("name", "owner", "team", "kind", "risk", "lifecycle", "created"),
-            [(m.name, m.owner, m.team, m.kind, m.risk, m.lifecycle, f"{m.created_at:%Y-%m-%d}") for m in models],
-            empty="No models yet. `clearance models create NAME --owner WHO` makes one.",
+            ("name", "owner", "team", "kind", "governance", "lifecycle", "created"),
+            [(m.name, m.owner, m.team, m.kind, governance(m), m.lifecycle, f"{m.created_at:%Y-%m-%d}") for m in models],
+            empty=empty,
         ),
     )
 
@@ -46,8 +89,9 @@ def create(
     team: Annotated[str, typer.Option(help="Team it belongs to.")] = "",
     purpose: Annotated[str, typer.Option(help="What it is for, in a sentence.")] = "",
     kind: Annotated[ModelKind, typer.Option(help="What sort of model it is.")] = ModelKind.PREDICTIVE,
-    use_case: Annotated[str, typer.Option(help="Template of its use case, for example credit-decision.")] = "",
-    risk: Annotated[Risk, typer.Option(help="Governance level.")] = Risk.STANDARD,
+    use_case: Annotated[str, typer.Option(help="Its use case; the template's, when left out.")] = "",
+    template: Annotated[str, typer.Option(help="Template of its use case: `clearance templates list`.")] = "",
+    risk: Annotated[Risk | None, typer.Option(help="Governance level, until the questionnaire is answered.")] = None,
     lifecycle: Annotated[Lifecycle, typer.Option(help="Where it stands.")] = Lifecycle.DEVELOPMENT,
     description: Annotated[str, typer.Option(help="Anything further.")] = "",
     json: Json = False,
@@ -64,10 +108,9 @@ def create(
         risk=risk,
         lifecycle=lifecycle,
         description=description,
+        template=template,
     )
-    show(
-        made, json, lambda m: say(f"{m.name} is in the inventory. Next: `clearance versions register {m.name} FOLDER`")
-    )
+    show(made, json, _render_created)
 
 
 @app.command("update")
@@ -79,7 +122,7 @@ def update(
     team: Annotated[str | None, typer.Option(help="Team it belongs to.")] = None,
     purpose: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     kind: Annotated[ModelKind | None, typer.Option(help="What sort of model it is.")] = None,
-    use_case: Annotated[str | None, typer.Option(help="Template of its use case.")] = None,
+    use_case: Annotated[str | None, typer.Option(help="Its use case.")] = None,
     risk: Annotated[Risk | None, typer.Option(help="Governance level.")] = None,
     lifecycle: Annotated[Lifecycle | None, typer.Option(help="Where it stands.")] = None,
     description: Annotated[str | None, typer.Option(help="Anything further.")] = None,
@@ -128,6 +171,12 @@ def retire(
     show(connect(ctx).models.retire(name, reason), json, lambda m: say(f"{m.name} is retired, with all its versions."))
 
 
+def _render_created(model: Model) -> None:
+    assess = f"clearance models assess {model.name}{' --confirm' if model.template else ''}"
+    say(f"{model.name} is in the inventory, governed as {model.risk} until `{assess}` says otherwise.")
+    say(f"Next: `clearance versions register {model.name} FOLDER`")
+
+
 def _render(model: Model) -> None:
     facts(
         model.name,
@@ -138,7 +187,8 @@ def _render(model: Model) -> None:
             ("purpose", model.purpose),
             ("kind", model.kind),
             ("use case", model.use_case),
-            ("risk", model.risk),
+            ("template", model.template),
+            ("governance", governance(model)),
             ("lifecycle", f"{model.lifecycle} {model.lifecycle_reason and f'({model.lifecycle_reason})'}"),
             ("created", f"{model.created_at:%Y-%m-%d %H:%M} UTC by {model.created_by}"),
             ("description", model.description),

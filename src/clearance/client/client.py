@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clearance.client.lineage import Lineage
     from clearance.client.monitoring import Monitoring
     from clearance.client.policy import Approvals, Policy, Waivers
-    from clearance.client.registry import Datasets, Models, Tags, Versions
+    from clearance.client.registry import Datasets, Models, Tags, Templates, Versions
     from clearance.client.response import Alerts, Incidents
     from clearance.client.telemetry import Telemetry
 
@@ -87,6 +87,13 @@ class Client:
         from clearance.client.lineage import Lineage
 
         return Lineage(self.http)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """What models of a use case start with."""
+        from clearance.client.registry import Templates
+
+        return Templates(self.http)
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -39,7 +39,7 @@ class Http:
         self.client = client
         self.at_once = at_once
 
-    def get(self, path: str, kind: type[T], **query: Any) -> T:
+    def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """GET and decode; query parameters that are None are left out."""
         return self._decode(self._send("GET", path, params=_given(query)), kind)
 
@@ -84,7 +84,7 @@ class Http:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
-    def pages(self, path: str, kind: type[T], **query: Any) -> Iterator[T]:
+    def pages(self, path: str, kind: type[T], /, **query: Any) -> Iterator[T]:
         """Yield the items of every page."""
         cursor: str | None = None
         while True:

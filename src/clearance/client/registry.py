@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from clearance.client import references, transfer
@@ -32,6 +33,10 @@ from clearance.registry.model import (
     TagValue,
     Version,
 )
+from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire
+from clearance.registry.search_filter import ModelFilter, ModelPage
+from clearance.registry.templates import Template
+from clearance.values import Page, plain
 
 _ASKED_AT_ONCE = 1000
 
@@ -52,12 +57,13 @@ class Models:
         purpose: str = "",
         kind: ModelKind = ModelKind.PREDICTIVE,
         use_case: str = "",
-        risk: Risk = Risk.STANDARD,
+        risk: Risk | None = None,
         lifecycle: Lifecycle = Lifecycle.DEVELOPMENT,
         description: str = "",
         title: str = "",
+        template: str = "",
     ) -> Model:
-        """Take a model into the inventory."""
+        """Take a model into the inventory; a template fills in what is not given."""
         new = NewModel(
             name=name,
             owner=owner,
@@ -70,6 +76,7 @@ class Models:
             lifecycle=lifecycle,
             description=description,
             title=title,
+            template=template,
         )
         return self._http.post("/models", Model, new)
 
@@ -77,9 +84,30 @@ class Models:
         """Return one model."""
         return self._http.get(f"/models/{_part(name)}", Model)
 
-    def list(self) -> Iterator[Model]:
-        """Yield all models, by name."""
-        return self._http.pages("/models", Model)
+    def list(self, wanted: ModelFilter | None = None) -> Iterator[Model]:
+        """Yield the models that fit, in the order that is wanted; all, by name, when nothing is."""
+        return self._http.pages("/models", Model, **_asked(wanted))
+
+    def page(self, wanted: ModelFilter, *, cursor: str | None = None, limit: int = 100) -> ModelPage:
+        """Return one page of the models that fit, with how many there are."""
+        return self._http.get("/models", ModelPage, **_asked(wanted), cursor=cursor, limit=limit)
+
+    def questionnaire(self) -> Questionnaire:
+        """Return the questions that decide how strictly a model is governed."""
+        return self._http.get("/questionnaire", Questionnaire)
+
+    def assess(self, name: str, answers: Answers) -> Assessment:
+        """Answer the questionnaire for a model; its risk follows."""
+        return self._http.post(f"/models/{_part(name)}/assessments", Assessment, answers)
+
+    def assessments(self, name: str) -> tuple[Assessment, ...]:
+        """Return every assessment of a model, newest first; the first counts."""
+        return self._http.get(f"/models/{_part(name)}/assessments", Page[Assessment]).items
+
+    def lower_risk(self, name: str, risk: Risk, *, reason: str, days: float) -> Model:
+        """Let a model be governed less than its answers say, for some days."""
+        new = NewLowering(risk=risk, reason=reason, days=days)
+        return self._http.post(f"/models/{_part(name)}/lowerings", Model, new)
 
     def update(self, name: str, change: ModelChange) -> Model:
         """Change what is given; the rest stays."""
@@ -193,6 +221,21 @@ class Tags:
         return self._http.delete(f"{_tags_of(model, number)}/{_part(key)}", dict[str, str])
 
 
+class Templates:
+    """What models of a use case start with."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self) -> tuple[Template, ...]:
+        """Return all templates, by name."""
+        return self._http.get("/templates", Page[Template]).items
+
+    def get(self, name: str) -> Template:
+        """Return one template."""
+        return self._http.get(f"/templates/{_part(name)}", Template)
+
+
 class Datasets:
     """Datasets, described by their own bytes."""
 
@@ -266,6 +309,10 @@ def _send_tree(http: Http, folder: Path) -> tuple[File, ...]:
 
 def _tags_of(model: str, number: int | None) -> str:
     return f"/models/{_part(model)}/tags" if number is None else f"{_at(model, number)}/tags"
+
+
+def _asked(wanted: ModelFilter | None) -> dict[str, Any]:
+    return {} if wanted is None else plain(wanted)
 
 
 def _at(model: str, number: int) -> str:

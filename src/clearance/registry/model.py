@@ -87,7 +87,8 @@ class NewModel:
     purpose: str = ""
     kind: ModelKind = ModelKind.PREDICTIVE
     use_case: str = ""
-    risk: Risk = Risk.STANDARD
+    risk: Risk | None = None
+    """None: what the template's answers lead to, without a template standard; until somebody answers the questionnaire."""
     lifecycle: Lifecycle = Lifecycle.DEVELOPMENT
     description: str = ""
     title: str = ""

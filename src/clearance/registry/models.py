@@ -10,10 +10,10 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict
-from clearance.registry import rules, store, summaries
+from clearance.registry import questionnaire, rules, store, summaries, templates
 from clearance.registry.lookup import bad_cursor, get_model
 from clearance.registry.model import Lifecycle, LoweredRisk, Model, ModelChange, NewModel, Risk, VersionStatus
-from clearance.registry.risk import below
+from clearance.registry.risk import below, judge
 from clearance.registry.versions import set_status
 from clearance.storage.database import Transaction
 from clearance.values import Page
@@ -23,15 +23,18 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
     """Take a model into the inventory.
 
     Raises:
-        InvalidInput: a name that is none, no owner, or a text that can't be one.
+        InvalidInput: a name that is none, no owner, a text that can't be one, or one that the template asks for is empty.
+        NotFound: no such template (`template_not_found`).
         Conflict: the name is taken (`model_exists`), or the model would begin retired.
     """
     rules.check_model_name(new.name)
     _check_texts(new)
     if new.lifecycle == Lifecycle.RETIRED:
         raise Conflict("a model can't begin retired", code="bad_lifecycle")
+    new, risk = _filled(new)
     made = Model(
-        **{field.name: getattr(new, field.name) for field in fields(new)} | {"title": new.title or new.name},
+        **{field.name: getattr(new, field.name) for field in fields(new)}
+        | {"title": new.title or new.name, "risk": risk},
         created_at=tx.now,
         created_by=caller.name,
     )
@@ -46,7 +49,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
     except sa.exc.IntegrityError as error:  # someone else created it since we looked
         raise taken from error
     summaries.refresh(tx, made.name)
-    facts = {"owner": made.owner, "risk": made.risk, "kind": made.kind, "lifecycle": made.lifecycle}
+    facts = {name: getattr(made, name) for name in ("owner", "risk", "kind", "lifecycle", "template")}
     log.record(tx, Event.MODEL_CREATED, actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
 
@@ -127,6 +130,15 @@ def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100)
         raise bad_cursor(cursor)
     found = store.list_models(tx, after=cursor, limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].name if len(found) > limit else None)
+
+
+def _filled(new: NewModel) -> tuple[NewModel, Risk]:
+    """Return what a model begins with, and the risk that counts until somebody answers the questionnaire."""
+    if not new.template:
+        return new, new.risk or Risk.STANDARD
+    template = templates.get(new.template)
+    usual = judge(questionnaire.builtin(), template.answers).level
+    return templates.fill(template, new), new.risk or usual
 
 
 def _risk_by_hand(present: Model, wanted: Risk) -> dict[str, LoweredRisk | None]:

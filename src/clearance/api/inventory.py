@@ -1,0 +1,95 @@
+"""Routes of the inventory: the questionnaire and its answers, templates, what is missing and by when."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from clearance.access.model import Permission, Principal
+from clearance.api.core import App, needs
+from clearance.registry import questionnaire, service, templates
+from clearance.registry.model import Lifecycle, Model, ModelKind, Risk
+from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire
+from clearance.registry.search_filter import ModelFilter, ModelSort
+from clearance.registry.templates import Template
+from clearance.values import Page
+
+router = APIRouter(tags=["inventory"])
+Reader = Annotated[Principal, needs(Permission.READ)]
+Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
+Waiver = Annotated[Principal, needs(Permission.WAIVE)]
+
+
+def wanted_models(
+    search: Annotated[str | None, Query(description="words that must all be there, in part")] = None,
+    owner: str | None = None,
+    team: str | None = None,
+    kind: ModelKind | None = None,
+    use_case: str | None = None,
+    template: str | None = None,
+    risk: Risk | None = None,
+    lifecycle: Lifecycle | None = None,
+    tag: Annotated[str | None, Query(description="KEY, or KEY=VALUE")] = None,
+    assessed: Annotated[bool | None, Query(description="whether the questionnaire was answered")] = None,
+    incomplete: Annotated[bool | None, Query(description="whether its newest version lacks part of its story")] = None,
+    serving: Annotated[str | None, Query(description="environment where a version serves")] = None,
+    alias: Annotated[str | None, Query(description="alias that it has; * for any")] = None,
+    sort: ModelSort = ModelSort.NAME,
+) -> ModelFilter:
+    """Return which models a query asks for; the one place where its parameters are named."""
+    return ModelFilter(
+        search=search,
+        owner=owner,
+        team=team,
+        kind=kind,
+        use_case=use_case,
+        template=template,
+        risk=risk,
+        lifecycle=lifecycle,
+        tag=tag,
+        assessed=assessed,
+        incomplete=incomplete,
+        serving=serving,
+        alias=alias,
+        sort=sort,
+    )
+
+
+@router.get("/questionnaire")
+def get_questionnaire(caller: Reader) -> Questionnaire:
+    """The questions that decide how strictly a model is governed, and what follows from the answers."""
+    return questionnaire.builtin()
+
+
+@router.post("/models/{model}/assessments", status_code=201)
+def assess_model(model: str, body: Answers, app: App, caller: Keeper) -> Assessment:
+    """Answer the questionnaire for a model; its risk follows."""
+    with app.database.write() as tx:
+        return service.assess_model(tx, caller, model, body)
+
+
+@router.get("/models/{model}/assessments")
+def list_assessments(model: str, app: App, caller: Reader) -> Page[Assessment]:
+    """Every assessment of a model, newest first; the first counts."""
+    with app.database.read() as tx:
+        return Page(items=service.assessments(tx, model))
+
+
+@router.post("/models/{model}/lowerings", status_code=201)
+def lower_risk(model: str, body: NewLowering, app: App, caller: Waiver) -> Model:
+    """Let a model be governed less than its answers say, for some days."""
+    with app.database.write() as tx:
+        return service.lower_risk(tx, caller, model, body)
+
+
+@router.get("/templates")
+def list_templates(caller: Reader) -> Page[Template]:
+    """Templates of use cases, by name."""
+    return Page(items=tuple(templates.builtins().values()))
+
+
+@router.get("/templates/{name}")
+def get_template(name: str, caller: Reader) -> Template:
+    """One template, with the source of every number."""
+    return templates.get(name)
