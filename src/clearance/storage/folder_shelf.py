@@ -102,10 +102,11 @@ class _File:
             _begin_write_back(self._descriptor, self._on_its_way, self._written - self._on_its_way)
             self._on_its_way = self._written
 
-    def commit(self, key: str) -> None:
+    def commit(self, key: str, *, durable: bool = True) -> None:
         target = self._folder / key
         with as_unavailable(target):
-            os.fsync(self._descriptor)
+            if durable:
+                os.fsync(self._descriptor)
             self._close()
             made = _make_folders(self._folder, target.parent)
             try:
@@ -113,8 +114,9 @@ class _File:
             except FileNotFoundError:  # the folder was still empty, and somebody who collects garbage removed it
                 made |= _make_folders(self._folder, target.parent)
                 self._path.replace(target)
-            for folder in {target.parent, *made}:
-                _sync_folder(folder)
+            if durable:
+                for folder in {target.parent, *made}:
+                    _sync_folder(folder)
 
     def abort(self) -> None:
         self._close()

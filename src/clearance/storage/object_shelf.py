@@ -139,7 +139,7 @@ class _Upload:
         with self._shelf.writing():
             self._writer.write(chunk)
 
-    def commit(self, key: str) -> None:
+    def commit(self, key: str, *, durable: bool = True) -> None:  # noqa: ARG002  # a bucket is always
         if key != self._key:
             raise ValueError(f"begun for {self._key}, committed as {key}")
         with self._shelf.writing():
@@ -167,7 +167,7 @@ class _Spooled:
         with as_unavailable(Path(self._shelf.place)):
             self._file.write(chunk)
 
-    def commit(self, key: str) -> None:
+    def commit(self, key: str, *, durable: bool = True) -> None:  # noqa: ARG002  # a bucket is always
         self._file.seek(0)
         upload = _Upload(self._shelf, key)
         try:

@@ -31,8 +31,12 @@ class Incoming(Protocol):
             Unavailable: they can't be written.
         """
 
-    def commit(self, key: str) -> None:
-        """Make them visible under a key, durably, in one step, in place of what may lie there.
+    def commit(self, key: str, *, durable: bool = True) -> None:
+        """Make them visible under a key in one step, in place of what may lie there.
+
+        Args:
+            key: where.
+            durable: also a power cut leaves them there, not only the end of a process.
 
         Raises:
             Unavailable: they can't be written; nothing is visible.

@@ -91,7 +91,7 @@ def add(
     start: int,
     piece: PieceWriter,
 ) -> Upload:
-    """Keep a piece, durably, and add it to its upload; return how far that has come.
+    """Keep a piece and add it to its upload; return how far that has come.
 
     Raises:
         Conflict: somebody else was quicker (`upload_offset`); the piece is not kept.
