@@ -78,11 +78,21 @@ def test_no_two_boxes_stand_on_each_other_and_upstream_is_left(sqlite_parts: Cle
     assert left["raw@41"] < left["clean@7"] < left["car-loan/1"] < left["car-loan in production"]
 
 
+def test_a_cycle_is_drawn_too(sqlite_parts: Clearance, page: Open) -> None:
+    take(
+        sqlite_parts,
+        run_event("a", 1, inputs=[dataset("x")], outputs=[dataset("y")]),
+        run_event("b", 2, inputs=[dataset("y")], outputs=[dataset("x")]),
+    )
+    text = page("/lineage?of=warehouse/x").text
+    assert (text.count("<rect"), text.count('class="edge"')) == (4, 4)
+
+
 def test_the_history_of_a_model_is_a_page_to_print(sqlite_parts: Clearance, page: Open) -> None:
     pipeline(sqlite_parts)
     text = page("/models/car-loan/history").text
     assert "car-loan/1 served in production." in text
-    assert re.search(r"leaf \d+</a>", text)
+    assert re.search(r"leaf \d+</span>", text), "who may not audit sees the leaf, without a link to its proof"
     assert "Nothing served car-loan" in page("/models/car-loan/history?at=2026-01-01").text
     assert page("/models/car-loan/history?at=soon").status_code == 422
     assert page("/models/none/history").status_code == 404

@@ -38,7 +38,7 @@ def _render(found: History) -> None:
     say(found.summary)
     table(
         "",
-        ("from", "until", "version", "as", "traffic", "standing", "leaf", "decision"),
+        ("from", "until", "version", "as", "traffic", "standing", "brought by", "leaf", "decision"),
         [
             (
                 _when(each.since),
@@ -47,6 +47,7 @@ def _render(found: History) -> None:
                 arm.share,
                 f"{arm.weight:g}%",
                 _standing(arm),
+                arm.moved.by,
                 arm.moved.leaf,
                 arm.decision,
             )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clearance.compliance.graph import Graph
 from clearance.registry.model import Node
 
-BOX = (190, 46)
-GAP = (70, 16)
+BOX = (170, 46)
+GAP = (46, 16)
 MARGIN = 12
-_LONGEST_LABEL = 25
+_LONGEST_LABEL = 20
 _SWEEPS = 4
+_WIDEST_SHRUNK = 1950
+"""A picture up to this width is shrunk to the page; a wider one, which could not be read then, is scrolled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +44,26 @@ class Drawing:
 
     width: int
     height: int
+    shrinks: bool
+    """Whether it can still be read when it is made as narrow as the page."""
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
 
 
 def draw(graph: Graph) -> Drawing:
-    """Return where everything stands: a column for each step from the root, ordered so that few lines cross."""
+    """Return where everything stands: what goes into something stands left of it, ordered so that few lines cross."""
     nodes = {node.id: node for node in graph.nodes}
+    layers = _layers(graph)
     columns = defaultdict(list)
     for id_ in nodes:
-        columns[graph.layers[id_]].append(id_)
+        columns[layers[id_]].append(id_)
     order = {id_: float(place) for column in columns.values() for place, id_ in enumerate(column)}
     near = defaultdict(list)
     for edge in graph.edges:
         near[edge.source].append(edge.target)
         near[edge.target].append(edge.source)
     for _ in range(_SWEEPS):  # each node moves to the middle of its neighbours (Sugiyama's barycentres)
-        for layer in sorted(columns, key=abs):
+        for layer in sorted(columns):
             column = columns[layer]
             column.sort(key=lambda id_: (sum(order[each] for each in near[id_]) / max(1, len(near[id_])), id_))
             for place, id_ in enumerate(column):
@@ -69,12 +75,61 @@ def draw(graph: Graph) -> Drawing:
         top = MARGIN + (tallest - len(column)) * (BOX[1] + GAP[1]) // 2
         for place, id_ in enumerate(column):
             at[id_] = (MARGIN + (layer - first) * (BOX[0] + GAP[0]), top + place * (BOX[1] + GAP[1]))
+    width = 2 * MARGIN + (max(columns) - first) * (BOX[0] + GAP[0]) + BOX[0]
     return Drawing(
-        width=2 * MARGIN + (max(columns) - first) * (BOX[0] + GAP[0]) + BOX[0],
+        width=width,
         height=2 * MARGIN + tallest * (BOX[1] + GAP[1]) - GAP[1],
+        shrinks=width <= _WIDEST_SHRUNK,
         boxes=tuple(Box(node, *at[id_], _short(node.label)) for id_, node in nodes.items()),
         lines=tuple(_line(at[edge.source], at[edge.target], edge.relation) for edge in graph.edges),
     )
+
+
+def _layers(graph: Graph) -> dict[str, int]:
+    """Return the column of each node: one more than the last that goes into it; edges that close a cycle don't count."""
+    targets = defaultdict(list)
+    for edge in graph.edges:
+        targets[edge.source].append(edge.target)
+    order, back = _depth_first(sorted(graph.layers, key=graph.layers.__getitem__), targets)
+    layers = dict.fromkeys(graph.layers, 0)
+    for source in reversed(order):
+        for target in targets[source]:
+            if (source, target) not in back:
+                layers[target] = max(layers[target], layers[source] + 1)
+    fed = {edge.target for edge in graph.edges}
+    for source in order:  # what nothing goes into stands next to what it goes into, not at the far left
+        if source not in fed and targets[source]:
+            layers[source] = min(layers[target] for target in targets[source]) - 1
+    return layers
+
+
+def _depth_first(roots: list[str], targets: Mapping[str, list[str]]) -> tuple[list[str], set[tuple[str, str]]]:
+    """Return the nodes as they were left, and the edges that close a cycle."""
+    order: list[str] = []
+    back: set[tuple[str, str]] = set()
+    entered: set[str] = set()
+    left: set[str] = set()
+    for root in roots:
+        path = [(root, iter(targets[root]))] if root not in entered else []
+        entered.add(root)
+        while path:
+            node, rest = path[-1]
+            following = next((each for each in rest if not _seen(node, each, entered, left, back)), None)
+            if following is None:
+                path.pop()
+                left.add(node)
+                order.append(node)
+            else:
+                entered.add(following)
+                path.append((following, iter(targets[following])))
+    return order, back
+
+
+def _seen(node: str, target: str, entered: set[str], left: set[str], back: set[tuple[str, str]]) -> bool:
+    """Return whether a node was entered before; if it was not left since, the edge to it closes a cycle."""
+    if target in entered and target not in left:
+        back.add((node, target))
+    return target in entered
 
 
 def _line(source: tuple[int, int], target: tuple[int, int], relation: str) -> Line:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import clearance
+from clearance.audit import log
 from clearance.audit import store as leaves
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
@@ -61,7 +62,7 @@ def emit_due(database: Database, origin: str, url: str, send: Send) -> int:
         if known is not None and known.next_at > tx.now:
             return 0
         begin = known.next_leaf if known is not None else 0
-        waiting = store.next_leaves(tx, begin, TOLD, _AT_ONCE)
+        waiting = log.following(tx, begin, TOLD, _AT_ONCE)
         size = leaves.size(tx)
         events = [(entry.index, _event(tx, entry, origin)) for entry in waiting]
     sent = 0

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.audit import proofs
-from clearance.audit.model import Entry
-from clearance.audit.store import leaves
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
 _OBSERVED = {"audited": False}
@@ -64,12 +59,3 @@ def put_emission(tx: Transaction, receiver: str, **values: Any) -> None:
     """Insert or change how far a receiver has come."""
     if not tx.execute(sa.update(emissions).where(emissions.c.receiver == receiver).values(**values)).rowcount:
         tx.execute(sa.insert(emissions), {"receiver": receiver, **values})
-
-
-def next_leaves(tx: Transaction, begin: int, told: Iterable[str], limit: int) -> list[Entry]:
-    """Return the leaves of some events from an index on, oldest first."""
-    query = sa.select(leaves.c.position, leaves.c.leaf).where(
-        leaves.c.position >= begin, leaves.c.event.in_(list(told))
-    )
-    rows = tx.execute(query.order_by(leaves.c.position).limit(limit))
-    return [proofs.entry(row.position, json.loads(bytes(row.leaf))) for row in rows]
