@@ -11,7 +11,7 @@ from clearance.access.oidc import Identity
 from clearance.access.people import OpenedSession, Session
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import Unauthenticated
+from clearance.errors import Conflict, Unauthenticated
 from clearance.storage.database import Transaction
 
 PREFIX = "cls"
@@ -47,13 +47,13 @@ def end_session(tx: Transaction, caller: Principal, shown: str) -> Session:
     """End the session that a secret belongs to; ending it twice is no mistake.
 
     Raises:
-        Unauthenticated: it is the secret of no session.
+        Conflict: it is the secret of no session (`no_session`).
     """
     session = find_session(tx, secret.parse(shown))
     if session is None:
-        raise Unauthenticated(
+        raise Conflict(
             "this is no session of a log-in",
-            code="session_unknown",
+            code="no_session",
             hint="a token ends with `clearance tokens revoke ID`",
         )
     if session.ended_at is not None:

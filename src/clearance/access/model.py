@@ -165,6 +165,12 @@ class Principal:
             return False
         return any(permission in GRANTS[role] for role in self.roles)
 
+    def may_somewhere(self, permission: Permission) -> bool:
+        """Whether this is allowed towards at least one team or model."""
+        held = (*self.roles, *(each.role for each in self.team_roles))
+        kept = None if self.scope is None or not self.scope.permissions else Scope(permissions=self.scope.permissions)
+        return replace(self, roles=held, team_roles=(), scope=kept).may(permission)
+
     @staticmethod
     def _within(scope: Scope, permission: Permission) -> bool:
         everywhere = scope.reaches(NOWHERE)

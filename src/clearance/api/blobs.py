@@ -18,7 +18,7 @@ from clearance.storage.blobs import check_digest, check_size
 router = APIRouter(tags=["blobs"])
 _ASKED_AT_ONCE = 10_000
 Reader = Annotated[Principal, needs(Permission.READ)]
-Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
+Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
 
 
 @router.post("/missing-blobs")

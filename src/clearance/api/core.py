@@ -131,8 +131,9 @@ class Needs:
     be without such limits.
     """
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *, anywhere: bool = False) -> None:
         self.permission = permission
+        self.anywhere = anywhere or permission is Permission.OWN
 
     async def __call__(self, request: Request) -> Principal:
         return await self.admit(request, await known(request))
@@ -144,19 +145,25 @@ class Needs:
             Forbidden: the permission is missing there.
         """
         here = principal
-        if self.permission is not Permission.OWN and (principal.scope is not None or principal.team_roles):
+        if principal.scope is None and not principal.team_roles:
+            require(principal, self.permission)
+        elif not (self.anywhere and principal.may_somewhere(self.permission)):
             for each in reversed(await place.of(request)):  # the first one, which the route acts on, is what remains
                 here = require(principal, self.permission, each)
-        else:
-            require(principal, self.permission)
         if principal.expires_at is not None and principal.issued_by:
             request.scope[EXPIRES] = principal.expires_at
         return here
 
 
-def needs(permission: Permission) -> Any:
-    """Declare, in a route's `caller: Annotated[Principal, needs(Permission.X)]`, what the caller must be allowed."""
-    return Depends(Needs(permission))
+def needs(permission: Permission, *, anywhere: bool = False) -> Any:
+    """Declare, in a route's `caller: Annotated[Principal, needs(Permission.X)]`, what the caller must be allowed.
+
+    Args:
+        permission: what it takes.
+        anywhere: it suffices to have it for one team or model: what the route does is about none, such as bringing bytes
+            that only a later request, which is checked, makes into a version.
+    """
+    return Depends(Needs(permission, anywhere=anywhere))
 
 
 def problem(error: ClearanceError, instance: str) -> JSONResponse:
@@ -175,7 +182,10 @@ def problem(error: ClearanceError, instance: str) -> JSONResponse:
     }
     if instance.startswith("/v2"):
         body["error"] = error.message  # what clients of the Open Inference Protocol look for
-    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=_HEADERS.get(status))
+    headers = dict(_HEADERS.get(status, {}))
+    if "retry_after_seconds" in error.details:
+        headers["retry-after"] = str(error.details["retry_after_seconds"])
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
 def _as_page(request: Request, error: HTTPException) -> ClearanceError:

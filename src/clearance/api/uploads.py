@@ -22,7 +22,7 @@ from clearance.registry.artifacts import uploads
 from clearance.registry.artifacts.model import Upload
 
 router = APIRouter(tags=["uploads"])
-Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
+Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
 Version = Annotated[str, Header(alias="tus-resumable", description="version of the protocol")]
 Count = Annotated[int, Header(ge=0, le=1 << 62)]
 

@@ -16,7 +16,7 @@ from clearance.access import service as access
 from clearance.access.oidc import Departure, Oidc
 from clearance.api.core import COOKIE, STATUS, App, address_of
 from clearance.app import Clearance
-from clearance.errors import ClearanceError, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
+from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
 from clearance.web.core import FOLDER, HEADERS, back_to, render, require_own_site
 
 router = APIRouter(include_in_schema=False)
@@ -192,7 +192,11 @@ def _end(app: Clearance, session: str, address: str) -> bool:
         principal = app.sessions.principal(session, address)
         with app.database.write() as tx:
             access.end_session(tx, principal, session)
-    except (Unauthenticated, RateLimited):  # a token, or over already: then forgetting the cookie is all there is to do
+    except (
+        Conflict,
+        Unauthenticated,
+        RateLimited,
+    ):  # a token, or over already: then the cookie is all there is to forget
         return False
     app.sessions.forget(session)
     return True
