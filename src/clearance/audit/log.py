@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from clearance.audit import checkpoint, leaf, proofs, publishing, store, tiles, tree
@@ -22,6 +22,7 @@ __all__ = [
     "UndeclaredEvent",
     "consistency_path",
     "entries",
+    "following",
     "prove_consistency",
     "prove_inclusion",
     "published_checkpoint",
@@ -139,6 +140,12 @@ def entries(
     )
     items = tuple(_entry(row.position, bytes(row.leaf)) for row in rows[:limit])
     return Page(items=items, next=str(items[-1].index) if len(rows) > limit else None)
+
+
+def following(tx: Transaction, begin: int, events: Iterable[Event], limit: int) -> list[Entry]:
+    """Return the entries of some events from leaf `begin` on, oldest first: the log is an outbox for whoever goes on there."""
+    rows = store.leaves_of(tx, begin, [event.value for event in events], limit)
+    return [_entry(position, encoded) for position, encoded in rows]
 
 
 def prove_inclusion(tx: Transaction, index: int) -> InclusionProof:

@@ -303,6 +303,12 @@ def last_position(tx: Transaction, event: str, below: int) -> int | None:
     return found
 
 
+def leaves_of(tx: Transaction, begin: int, events: list[str], limit: int) -> list[tuple[int, bytes]]:
+    """Return (position, leaf) of the leaves of some events from a position on, in order."""
+    query = sa.select(leaves.c.position, leaves.c.leaf).where(leaves.c.position >= begin, leaves.c.event.in_(events))
+    return [(row.position, bytes(row.leaf)) for row in tx.execute(query.order_by(leaves.c.position).limit(limit))]
+
+
 def select_leaves(
     tx: Transaction, *, subject: str | None, event: str | None, before: int | None, limit: int
 ) -> list[sa.Row[Any]]:
