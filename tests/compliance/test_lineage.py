@@ -280,7 +280,9 @@ def test_completeness_counts_what_is_missing_with_the_lineage(sqlite_parts: Clea
     add_version(sqlite_parts, "", ("other",))
     with sqlite_parts.database.read() as tx:
         stories = completeness.stories(tx)
+        only = completeness.stories(tx, serving=True)
     assert (stories.total, stories.complete, stories.share, stories.serving_total) == (2, 0, 0.0, 1)
+    assert (only.total, [each.number for each in only.incomplete]) == (1, [1])
     serving, other = stories.incomplete
     assert (serving.number, serving.environments) == (1, ("production",))
     assert "the run that made it" not in serving.missing

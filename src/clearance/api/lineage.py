@@ -81,11 +81,14 @@ def list_changes(
 
 @router.get("/lineage/completeness")
 def stories(
-    app: App, caller: Reader, model: Annotated[str | None, Query(description="only its versions")] = None
+    app: App,
+    caller: Reader,
+    model: Annotated[str | None, Query(description="only its versions")] = None,
+    serving: Annotated[bool, Query(description="only those that serve somewhere")] = False,
 ) -> Stories:
     """How complete the stories of the versions in use are, lineage included, and what is missing of which."""
     with app.database.read() as tx:
-        return completeness.stories(tx, model=model)
+        return completeness.stories(tx, model=model, serving=serving)
 
 
 @router.get("/lineage/datasets")

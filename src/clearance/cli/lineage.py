@@ -46,9 +46,14 @@ def changes(ctx: typer.Context, model: OfModel = None, json: Json = False) -> No
 
 
 @app.command("completeness")
-def completeness(ctx: typer.Context, model: OfModel = None, json: Json = False) -> None:
+def completeness(
+    ctx: typer.Context,
+    model: OfModel = None,
+    serving: Annotated[bool, typer.Option("--serving", help="Only versions that serve somewhere.")] = False,
+    json: Json = False,
+) -> None:
     """Show how complete the stories of the versions in use are, and what is missing of which."""
-    show(connect(ctx).lineage.completeness(model), json, _render_stories)
+    show(connect(ctx).lineage.completeness(model, serving=serving), json, _render_stories)
 
 
 @app.command("datasets")

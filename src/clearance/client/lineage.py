@@ -40,9 +40,9 @@ class Lineage:
         """Return which versions use an upstream column that was renamed, removed or got another type."""
         return self._http.get("/lineage/changes", Findings, model=model)
 
-    def completeness(self, model: str | None = None) -> Stories:
-        """Return how complete the stories of the versions in use are, and what is missing of which."""
-        return self._http.get("/lineage/completeness", Stories, model=model)
+    def completeness(self, model: str | None = None, *, serving: bool = False) -> Stories:
+        """Return how complete the stories of the versions in use (or only of those that serve) are, and what each lacks."""
+        return self._http.get("/lineage/completeness", Stories, model=model, serving=serving)
 
     def datasets(self) -> Iterator[NamedDataset]:
         """Yield the datasets that pipelines told of."""

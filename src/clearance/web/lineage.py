@@ -51,7 +51,7 @@ def lineage(
             box=BOX,
             problem=problem,
             changes=None if graph else changes.findings(tx),
-            stories=None if graph else completeness.stories(tx),
+            stories=None if graph else completeness.stories(tx, serving=True),
             datasets=None if graph else flows.list_datasets(tx, limit=_MOST_LISTED),
             shown=_MOST_LISTED,
         )

@@ -252,6 +252,17 @@ def select_links(tx: Transaction, *, thing: str | None = None, target: str | Non
     return tuple(found.values())
 
 
+def linked_targets(tx: Transaction) -> frozenset[str]:
+    """Return every digest and version that something belongs to."""
+    found = sa.union(sa.select(links.c.target), sa.select(claims.c.target))
+    return frozenset(tx.execute(found).scalars())
+
+
+def known_texts(tx: Transaction) -> frozenset[str]:
+    """Return the `text_key` of every dataset that pipelines told of."""
+    return frozenset(tx.execute(sa.select(datasets.c.text_key)).scalars())
+
+
 def find_datasets(tx: Transaction, keys: Sequence[str]) -> dict[str, NamedDataset]:
     """Return datasets by key."""
     rows = tx.execute(sa.select(datasets).where(datasets.c.key.in_(keys)))
