@@ -15,12 +15,13 @@ from clearance.audit.keys import LogKeys
 from clearance.clock import Clock, SystemClock
 from clearance.errors import Unavailable
 from clearance.settings import Settings
-from clearance.storage import migrate
+from clearance.storage import migrate, secrets
 from clearance.storage.blobs import BlobStore, open_store
 from clearance.storage.database import Database
 from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
     from clearance.access.oidc import Oidc
     from clearance.audit.witnessing import Witnesses
     from clearance.delivery.aliases import Guards
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from clearance.delivery.gate import PolicyGate
     from clearance.evidence.keyring import Keyring
     from clearance.gateway.service import Gateway
+    from clearance.integrations.mlflow.webhooks.driver import Driver as WebhookDriver
+    from clearance.integrations.mlflow.webhooks.sending import Sender
     from clearance.monitoring.driver import Driver as MonitorDriver
     from clearance.policy.engine import Engine
     from clearance.registry.artifacts.collection import Needed
@@ -193,6 +196,27 @@ class Clearance:
         return parse_guards(self.settings.guarded_aliases)
 
     @part
+    def webhook_cipher(self) -> Fernet:
+        """Encrypts the secrets of webhooks; its key is made on first use."""
+        return keyfile.load_or_create_fernet(self.settings.keys / "webhooks.key")
+
+    @part
+    def webhook_sender(self) -> Sender:
+        """Sends what webhooks are told."""
+        from clearance.integrations.mlflow.webhooks.addresses import Poster
+        from clearance.integrations.mlflow.webhooks.sending import Sender
+
+        hosts = (host.strip() for host in self.settings.private_webhook_hosts.split(","))
+        return Sender(Poster(filter(None, hosts)), self.webhook_cipher, self.clock)
+
+    @part
+    def webhook_driver(self) -> WebhookDriver:
+        """Brings webhooks what the log says."""
+        from clearance.integrations.mlflow.webhooks.driver import Driver
+
+        return Driver(self.database, self.guards, self.webhook_sender)
+
+    @part
     def rollout_driver(self) -> Driver:
         """Reconciles rollouts with what the lake says of them."""
         from clearance.delivery.driver import Driver
@@ -213,6 +237,7 @@ class Clearance:
         jobs.every_here("token uses", 10, self.sessions.write_uses)
         if self.settings.openlineage_url:
             jobs.every("openlineage", 2, self._tell_lineage)
+        jobs.every("webhooks", 1, self._tell_webhooks)
         jobs.every("uploads", 3600, self._give_up_uploads)
         if self.settings.monitor_seconds:
             jobs.every("monitoring", self.settings.monitor_seconds, self._evaluate_monitors)
@@ -231,6 +256,9 @@ class Clearance:
 
         uploads.sweep(self.database, self.settings, self.blobs)
 
+    def _tell_webhooks(self) -> None:
+        self.webhook_driver.turn()
+
     def _evaluate_monitors(self) -> None:
         self.monitor_driver.turn()
 
@@ -240,6 +268,9 @@ class Clearance:
         url = self.settings.openlineage_url
         send = emission.sender(url, self.secret("openlineage_token").value())
         emission.emit_due(self.database, self.settings.log_origin, url, send)
+
+    def _warn_of_secrets(self) -> None:
+        secrets.warn(self.secrets.values(), self.clock.now())
 
     def _notify(self) -> None:
         from clearance.response import notifiers

@@ -9,15 +9,16 @@ import httpx
 import pytest
 
 from clearance.access import service
-from clearance.access.model import Permission, Place, Principal, Role, Scope, TeamRole, require
+from clearance.access.model import Principal, Role, Scope, TeamRole
 from clearance.access.people import NewBinding
 from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from clearance.policy import service as policy
 from clearance.policy.consent import NewWaiver
+from clearance.policy.model import Outcome
 from clearance.registry import service as registry
-from clearance.registry.model import NewModel
+from clearance.registry.model import ModelChange, NewModel, Risk
 from tests.conftest import person
 from tests.policy import registered
 
@@ -48,7 +49,7 @@ def refused(answer: httpx.Response) -> bool:
     return answer.status_code == 403 and answer.json()["code"] == "permission_missing"
 
 
-NAMED = [
+NAMED: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "/models/{}", None),
     ("PATCH", "/models/{}", {"purpose": "x"}),
     ("GET", "/models/{}/versions", None),
@@ -157,12 +158,23 @@ def test_a_token_for_one_model_can_do_nothing_with_another(as_user: Callable[...
     assert refused(http.get("/api/v1/models"))
 
 
-def test_the_vote_of_a_teams_approver_counts_for_its_models_only(sqlite_parts: Clearance) -> None:
-    """The principal of a request is the one of `at`: its roles are those that hold for the request's model."""
-    here = require(LENDING, Permission.APPROVE, Place(model="car-loan", team="lending"))
-    assert Role.APPROVER in here.roles
-    with pytest.raises(Forbidden):
-        require(LENDING, Permission.APPROVE, Place(model="churn", team="marketing"))
+def test_the_inbox_and_the_vote_of_a_teams_approver_are_for_its_models_only(
+    sqlite_parts: Clearance, as_user: Callable[..., Client]
+) -> None:
+    pending = registered.decide(sqlite_parts, registered.ready(sqlite_parts, risk=Risk.FULL))
+    assert pending.outcome is Outcome.PENDING
+    roles = (TeamRole(role=Role.APPROVER, team="lending"), TeamRole(role=Role.VALIDATOR, team="lending"))
+    outsider = as_user(Principal(name="user:lena", roles=(Role.VIEWER,), team_roles=roles))
+    assert list(outsider.approvals.list(mine=True)) == []
+    approval = next(iter(outsider.approvals.list()))
+    with pytest.raises(Forbidden) as refusal:
+        outsider.approvals.approve(approval.id, "fine")
+    assert "approver for lending" in refusal.value.hint
+    with sqlite_parts.database.write() as tx:
+        registry.update_model(tx, ADA, "car-loan", ModelChange(team="lending"))
+    assert [each.id for each in outsider.approvals.list(mine=True)] == [approval.id]
+    voted = outsider.approvals.approve(approval.id, "fine")
+    assert Role.APPROVER in voted.request.votes[0].roles
 
 
 # ── bindings
@@ -197,8 +209,11 @@ def test_a_team_has_a_name(parts: Clearance) -> None:
 
 
 def test_nobody_approves_or_waives_their_own_version_by_a_token_they_made_for_another(sqlite_parts: Clearance) -> None:
-    registered.register(sqlite_parts)
+    pending = registered.decide(sqlite_parts, registered.ready(sqlite_parts, risk=Risk.FULL))
     sock = Principal(name="user:sock", roles=(Role.APPROVER,), issued_by="user:ada")
+    with sqlite_parts.database.write() as tx, pytest.raises(Forbidden, match="who made this token") as vote:
+        policy.approve(tx, sock, sqlite_parts.policy_engine, sqlite_parts.keyring, str(pending.approval_id))
+    assert vote.value.code == "own_version"
     new = NewWaiver(rule="performance", model="car-loan", number=1, reason="trust me", days=1)
     with sqlite_parts.database.write() as tx, pytest.raises(Forbidden) as refusal:
         policy.grant_waiver(tx, sock, new)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clearance.errors import InvalidInput, Unavailable
-from clearance.storage.secrets import Secret
+from clearance.storage.secrets import Secret, warn
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
@@ -77,3 +77,24 @@ def test_a_file_may_say_beside_it_until_when_it_is_good(tmp_path: Path) -> None:
     beside.write_text("soon")
     with pytest.raises(InvalidInput, match="does not hold a time"):
         secret.expires_at()
+
+
+def test_one_that_ends_soon_or_is_missing_is_warned_of_without_telling_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hunter2")
+    (tmp_path / "secret.expires").write_text("2026-12-31")
+    soon = Secret("webhook_url", f"file:{file}")
+    gone = Secret("oidc_client_secret", f"file:{tmp_path}/none")
+    warn([soon, gone, Secret("token", "")], datetime(2026, 12, 1, tzinfo=UTC))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the secret of CLEARANCE_OIDC_CLIENT_SECRET (file:{tmp_path}/none): "
+        "the secret for CLEARANCE_OIDC_CLIENT_SECRET is not there: "
+        f"{tmp_path}/none can't be read: No such file or directory"
+    ]
+    caplog.clear()
+    warn([soon], datetime(2026, 12, 20, tzinfo=UTC))
+    assert "it ends on 2026-12-31 00:00 UTC" in caplog.text
+    assert soon.condition(datetime(2027, 1, 1, tzinfo=UTC)).problem.startswith("it ended")
+    assert "hunter2" not in caplog.text

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     TELEMETRY_WRITE = "telemetry.write"
     TELEMETRY_READ = "telemetry.read"
     MONITOR_WRITE = "monitor.write"
+    WEBHOOK_WRITE = "webhook.write"  # say who outside is told of changes
     RESPOND = "respond"  # acknowledge and resolve alerts, work on incidents
     AUDIT_READ = "audit.read"
     ARTIFACTS_COLLECT = "artifacts.collect"  # read all that is stored through, remove what nothing needs
@@ -79,6 +80,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             _P.TELEMETRY_WRITE,
             _P.TELEMETRY_READ,
             _P.MONITOR_WRITE,
+            _P.WEBHOOK_WRITE,
             _P.RESPOND,
         }
     ),
@@ -141,9 +143,20 @@ class Principal:
     expires_at: datetime | None = None
     """When the token or session ends."""
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Every role, in words."""
+        return (
+            *(role.value for role in self.roles),
+            *(f"{each.role.value} for {each.team}" for each in self.team_roles),
+        )
+
     def at(self, place: Place) -> Principal:
-        """Return who this is towards one place: with the roles that hold there, and nothing left to be asked of it."""
-        if self.scope is None and not self.team_roles:
+        """Return who this is towards one place: with the roles that hold there, and nothing left to be asked of it.
+
+        Towards no place in particular one stays who one is: a listing can still ask about each of its items.
+        """
+        if place == NOWHERE or (self.scope is None and not self.team_roles):
             return self
         if self.scope is not None and not self.scope.reaches(place):
             return replace(self, roles=(), team_roles=(), scope=None)
@@ -212,8 +225,7 @@ def _way_out(principal: Principal, permission: Permission) -> str:
         return f"{principal.name} has no role yet; an administrator gives one: `clearance roles bind {principal.name} viewer`"
     able = ", ".join(role.value for role in Role if permission in GRANTS[role])
     if principal.team_roles:
-        held = ", ".join(f"{each.role.value} for {each.team}" for each in principal.team_roles)
-        return f"roles that have it: {able}; held for one team only: {held}"
+        return f"roles that have it: {able}; you are {', '.join(principal.held)}"
     return f"roles that have it: {able}"
 
 

@@ -89,8 +89,7 @@ def whoami(ctx: typer.Context, json: Json = False) -> None:
     now = datetime.now(UTC)
 
     def render(who: Principal) -> None:
-        held = [role.value for role in who.roles] + [f"{each.role.value} for {each.team}" for each in who.team_roles]
-        say(f"{who.name} ({', '.join(held) or 'no role yet'})")
+        say(f"{who.name} ({', '.join(who.held) or 'no role yet'})")
         if only := _only(who.scope):
             say(f"only {only}")
         if who.expires_at is not None:

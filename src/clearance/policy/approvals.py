@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clearance.access.model import Principal
+from clearance.access.model import Place, Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -16,6 +16,7 @@ from clearance.policy.consent import ApprovalRequest, RequestState, Voted
 from clearance.policy.decisions import decide, lock, position_of
 from clearance.policy.engine import Engine
 from clearance.policy.model import Vote
+from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 from clearance.values import Page, plain
 
@@ -70,14 +71,16 @@ def list_approvals(
     """
     wanted = RequestState.OPEN if mine else state
     found = consent_store.list_requests(tx, state=wanted, before=position_of(cursor), limit=limit + 1)
-    items = tuple(request for _, request in found[:limit] if not mine or _may_vote(request, caller))
+    items = tuple(request for _, request in found[:limit] if not mine or _may_vote(tx, request, caller))
     return Page(items=items, next=str(found[limit - 1][0]) if len(found) > limit else None)
 
 
-def _may_vote(request: ApprovalRequest, caller: Principal) -> bool:
+def _may_vote(tx: Transaction, request: ApprovalRequest, caller: Principal) -> bool:
+    team = registry.get_model(tx, request.model).team
+    roles = caller.at(Place(model=request.model, team=team)).roles
     own = request.exclude_author and caller.stands_for(request.author)
     voted = any(vote.voter == caller.name for vote in request.votes)
-    return not own and not voted and bool(set(caller.roles) & set(request.roles))
+    return not own and not voted and bool(set(roles) & set(request.roles))
 
 
 def _vote(

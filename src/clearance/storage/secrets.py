@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clearance.errors import InvalidInput, Unavailable
 
+logger = logging.getLogger(__name__)
+
+WARN = timedelta(days=14)
+"""How long before its end a secret is warned of."""
 _ENV, _FILE = "env:", "file:"
 _LARGEST = 64 * 1024  # bytes: a password, a token or an address, not a document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How a secret is, as anyone may know it."""
+
+    setting: str
+    reference: str
+    problem: str
+    """Why it can't be used, or not for long; empty when all is well."""
+    expires_at: datetime | None
 
 
 class Secret:
@@ -74,6 +92,19 @@ class Secret:
             ) from error
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
+    def condition(self, now: datetime) -> Condition:
+        """Return how it is at this time."""
+        ends: datetime | None = None
+        problem = ""
+        try:
+            self.value()
+            ends = self.expires_at()
+        except (Unavailable, InvalidInput) as error:
+            problem = error.message
+        if ends is not None and ends - now <= WARN:
+            problem = f"{'it ended' if ends <= now else 'it ends'} on {ends:%Y-%m-%d %H:%M} UTC"
+        return Condition(setting=self._setting, reference=self.reference, problem=problem, expires_at=ends)
+
     def _from_environment(self, name: str) -> str:
         found = os.environ.get(name)  # the one look-up beside the settings: the operator said which variable
         if not found:
@@ -107,3 +138,11 @@ class Secret:
 def _text_of(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(_LARGEST).decode().rstrip("\r\n")
+
+
+def warn(secrets: Iterable[Secret], now: datetime) -> None:
+    """Tell the server's log of those that can't be used, or not for long; a server does so every hour."""
+    for secret in secrets:
+        found = secret.condition(now)
+        if found.problem:
+            logger.warning("the secret of CLEARANCE_%s (%s): %s", found.setting.upper(), found.reference, found.problem)

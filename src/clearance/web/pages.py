@@ -11,7 +11,19 @@ from fastapi.responses import RedirectResponse
 from clearance.api.core import ErrorPage
 from clearance.web.core import LoginNeeded, error_page
 
-PAGES = ("session", "overview", "registry", "policy", "delivery", "history", "lineage", "response", "audit", "reference")
+PAGES = (
+    "session",
+    "overview",
+    "registry",
+    "policy",
+    "delivery",
+    "history",
+    "lineage",
+    "response",
+    "audit",
+    "access",
+    "reference",
+)
 """Modules of `clearance.web` whose `router` is served at the root."""
 
 
