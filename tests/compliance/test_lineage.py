@@ -34,6 +34,7 @@ from clearance.response import service as response
 from tests.conftest import person
 from tests.delivery.conftest import ADA, prepare
 from tests.integrations.openlineage_events import dataset, dataset_event, run_event, run_id
+from tests.web.showcase import Showcase
 
 RAW = {"amount": "FLOAT", "income": "FLOAT", "note": "TEXT"}
 CLEAN = {"income_eur": "FLOAT", "loan_amount": "FLOAT"}
@@ -131,6 +132,19 @@ def test_what_went_into_a_decision_is_told_up_to_the_first_table(sqlite_parts: C
 def _pointers(parts: Clearance) -> list[str]:
     with parts.database.read() as tx:
         return [pointer.decision_id for pointer in delivery.serving(tx)]
+
+
+def test_the_data_that_evidence_was_measured_on_went_into_the_decision_too(showcase: Showcase) -> None:
+    with showcase.parts.database.read() as tx:
+        decision = next(each.decision_id for each in delivery.serving(tx) if each.model == "car-loan")
+        graph = lineage.trace(tx, decision, Direction.UPSTREAM)
+    nodes = {node.id: node for node in graph.nodes}
+    measured = {
+        (nodes[edge.source].label, edge.relation, nodes[edge.target].label)
+        for edge in graph.edges
+        if nodes[edge.target].kind == "evidence"
+    }
+    assert ("loans-test-1", "measured on, as holdout", "performance") in measured
 
 
 def test_data_are_linked_to_registered_bytes_by_a_digest_or_by_a_person(

@@ -9,6 +9,8 @@ from typing import Any
 from clearance.compliance.graph import DEEPEST, MOST_NODES, Direction, Graph, Step, walk
 from clearance.delivery import service as delivery
 from clearance.errors import InvalidInput, NotFound
+from clearance.evidence import predicates
+from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.policy.model import Decision
 from clearance.registry import service as registry
@@ -46,6 +48,7 @@ def trace(
 
     Raises:
         NotFound: there is no such thing.
+        VerificationFailed: evidence that a decision stood on was changed.
         InvalidInput: a depth or size out of bounds, or a name that two datasets have.
     """
     if not 1 <= depth <= DEEPEST or not 1 <= most <= MOST_NODES:
@@ -70,6 +73,8 @@ class _Reader:
     def __init__(self, tx: Transaction, most: int) -> None:
         self._tx = tx
         self._most = most + 1  # one more than is shown, so that the walk says that it was cut
+        self._measured_on: dict[str, Mapping[str, str]] = {}
+        """Statement → the datasets it was measured on, by role; of the decisions met so far."""
 
     def find(self, of: str) -> Node:
         """Return the node that somebody asks about."""
@@ -99,6 +104,7 @@ class _Reader:
         found = {
             "serving": self._above_serving,
             "decision": self._above_decision,
+            "evidence": self._above_evidence,
             "model": self._above_version,
             "dataset": self._above_data,
             "named": self._above_named,
@@ -137,6 +143,8 @@ class _Reader:
         yield _step(self._version(decision.model, decision.number), node, "decided on", to_node=True)
         pack = {"version": decision.pack_version, "digest": decision.pack_digest}
         yield _step(_node(f"pack/{decision.pack_digest}", "policy", decision.pack, pack), node, "rules", to_node=True)
+        claims = evidence.statements(self._tx, decision.model, decision.number, predicates.CHECK, revoked=True)
+        self._measured_on |= {each.digest: _measured_on(each.predicate) for each in claims}
         for name, check in decision.facts.checks.items():
             facts = {"verdict": check.verdict.value, "signer": check.signer, "statement": check.statement}
             yield _step(_node(f"evidence/{check.statement}", "evidence", name, facts), node, "evidence", to_node=True)
@@ -150,6 +158,10 @@ class _Reader:
                 yield _step(
                     _node(f"waiver/{waiver.id}", "waiver", waiver.rule, exception), node, "waived", to_node=True
                 )
+
+    def _above_evidence(self, node: str, statement: str) -> Iterator[Step]:
+        for role, digest in self._measured_on.get(statement, {}).items():
+            yield _step(self._data(digest), node, f"measured on, as {role}", to_node=True)
 
     def _above_version(self, node: str, rest: str) -> Iterator[Step]:
         version = registry.get_version(self._tx, *parse_version_name(rest))
@@ -405,6 +417,14 @@ def _decision_node(decision: Decision) -> Node:
 
 def _serving_node(environment: str, model: str) -> Node:
     return _node(f"serving/{environment}/{model}", "serving", f"{model} in {environment}", {"environment": environment})
+
+
+def _measured_on(predicate: Mapping[str, Any]) -> dict[str, str]:
+    """Return the datasets that a check says it was measured on, by role; others than ourselves may write this as they like."""
+    inputs = predicate["inputs"]
+    found = inputs.get("datasets") if isinstance(inputs, Mapping) else None
+    named = found.items() if isinstance(found, Mapping) else ()
+    return {role: digest for role, digest in named if isinstance(digest, str) and _DIGEST.fullmatch(digest)}
 
 
 def _code_of(job: Job) -> Node | None:
