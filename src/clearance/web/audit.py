@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
-from clearance.audit import log, store
+from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.web.core import page_needs, render
 
@@ -26,14 +26,12 @@ def entries(
     event: str = "",
     cursor: str | None = None,
 ) -> HTMLResponse:
-    """What happened, newest first; whoever may audit also sees the newest checkpoint."""
+    """What happened, newest first; whoever may audit also sees the log's keys, checkpoint and witnesses."""
     wanted = Event(event) if event in set(Event) else None
     with app.database.read() as tx:
         page = log.entries(tx, subject=subject.strip() or None, event=wanted, cursor=cursor, limit=_PAGE)
-        checkpoint = store.latest_checkpoint(tx) if caller.may(Permission.AUDIT_READ) else None
-    return render(
-        request, "audit.html", page=page, subject=subject, event=event, events=list(Event), checkpoint=checkpoint
-    )
+        standing = app.witnesses.status(tx, app.log_keys) if caller.may(Permission.AUDIT_READ) else None
+    return render(request, "audit.html", page=page, subject=subject, event=event, events=list(Event), standing=standing)
 
 
 @router.get("/audit/verification", response_class=HTMLResponse)
