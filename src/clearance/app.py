@@ -22,6 +22,7 @@ from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
+
     from clearance.access.oidc import Oidc
     from clearance.audit.witnessing import Witnesses
     from clearance.delivery.aliases import Guards
@@ -198,6 +199,8 @@ class Clearance:
     @part
     def webhook_cipher(self) -> Fernet:
         """Encrypts the secrets of webhooks; its key is made on first use."""
+        from clearance.storage import keyfile
+
         return keyfile.load_or_create_fernet(self.settings.keys / "webhooks.key")
 
     @part

@@ -31,7 +31,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tags",
         "datasets",
     ),
-    "inventory": ("assessments", "lowerings", "questionnaire", "templates"),
+    "inventory": (
+        "assessments",
+        "captures",
+        "contract",
+        "lowerings",
+        "onboarding",
+        "provenance",
+        "questionnaire",
+        "templates",
+    ),
     "blobs": ("blobs", "missing-blobs"),
     "uploads": ("uploads",),
     "artifacts": ("artifacts",),
@@ -70,7 +79,7 @@ In a path words and names alternate (`/models/NAME/versions/NUMBER/statements`);
 `models` the last. Local mode loads only the room that a request leads to; a test holds this table against every route.
 """
 
-PROTOCOLS = ("mlflow_artifacts",)
+PROTOCOLS = ("mlflow_artifacts", "mlflow_webhooks")
 """Modules of `clearance.api` whose `router` speaks another system's protocol, under the paths that its clients know."""
 
 

@@ -57,6 +57,8 @@ class Settings:
     """Where alerts are POSTed as JSON: an http or https address, or where that stands, `env:NAME` or `file:/path`.
 
     Empty: they are written to the server's log only."""
+    private_webhook_hosts: str
+    """Hosts, by commas, that webhooks made by MLflow's clients may reach although their addresses are private."""
     monitor_seconds: float
     """How often a server looks for monitors to evaluate, in seconds; 0: never by itself, only when it is asked to."""
     guarded_aliases: str
@@ -142,6 +144,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         openlineage_url=_address(found, "openlineage_url").rstrip("/"),
         openlineage_token=found.get("openlineage_token", ""),
         webhook_url=_address(found, "webhook_url", reference=True),
+        private_webhook_hosts=found.get("private_webhook_hosts", ""),
         monitor_seconds=_number(found, "monitor_seconds", 60),
         guarded_aliases=found.get("guarded_aliases", "champion=production,production=production,staging=staging"),
         ingest_linger_ms=int(_number(found, "ingest_linger_ms", 20)),

@@ -18,8 +18,9 @@ from clearance.integrations.mlflow.errors import ProtocolError, Word
 from clearance.storage.blobs import check_size
 
 router = APIRouter(tags=["mlflow-artifacts"], route_class=ProtocolRoute)
-Reader = Annotated[Principal, needs(Permission.READ)]
-Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
+Reader = Annotated[Principal, needs(Permission.READ, anywhere=True)]
+Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
+Remover = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 _ARTIFACTS = SERVICE + "/artifacts"
 
 
@@ -46,19 +47,19 @@ def listing(
 ) -> FileInfos:
     """What lies directly in a folder; nothing, if it is not there."""
     with app.database.read() as tx:
-        return service.listing(tx, path)
+        return service.listing(tx, caller, path)
 
 
 @router.get(_ARTIFACTS + "/{path:path}", response_class=Response)
 def get(path: str, app: App, caller: Reader) -> Response:
     """The bytes under a path, verified; `versions/MODEL/NUMBER/…` are the files of registered versions."""
     with app.database.read() as tx:
-        found = service.find(tx, path)
+        found = service.find(tx, caller, path)
     return streams.blob_response(app.blobs, found.sha256)
 
 
 @router.delete(_ARTIFACTS + "/{path:path}")
-def delete(path: str, app: App, caller: Uploader) -> dict[str, str]:
+def delete(path: str, app: App, caller: Remover) -> dict[str, str]:
     """Let a path, or all in a folder, name nothing any more; what a version has pinned stays."""
     with app.database.write() as tx:
         service.remove(tx, caller, path)

@@ -27,10 +27,16 @@ class ProtocolRoute(APIRoute):
             except ClearanceError as error:
                 return _told(error)
             except RequestValidationError as error:
-                fault = error.errors()[0]
-                return _told(invalid(f"Invalid value for parameter '{fault['loc'][-1]}' supplied: {fault['msg']}"))
+                return _told(_fault(error))
 
         return answer
+
+
+def _fault(error: RequestValidationError) -> ClearanceError:
+    first = error.errors()[0]
+    if first["type"] == "missing":
+        return invalid(f"Missing value for required parameter '{first['loc'][-1]}'.")
+    return invalid(f"Invalid value for parameter '{first['loc'][-1]}' supplied: {first['msg']}")
 
 
 def _told(error: ClearanceError) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Private keys as PEM files that only their owner can read; made once, even if two processes start together."""
+"""Keys in files that only their owner can read, private ones as PEM; made once, even if two processes start together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -32,19 +33,29 @@ def load_or_create_p256(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def load_or_create_fernet(path: Path) -> Fernet:
+    """Return what encrypts with the key in the file, making it if there is none."""
+    return Fernet(_read(path, Fernet.generate_key))
+
+
 def keep_ed25519(path: Path, key: Ed25519PrivateKey) -> None:
     """Write a key that was just made; a file that is there already is left alone."""
     _write_once(path, _pem(key))
 
 
 def _load(path: Path, generate: Callable[[], Key]) -> object:
+    return load_pem_private_key(_read(path, lambda: _pem(generate())), password=None)
+
+
+def _read(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return what is in a key file, which is made if there is none."""
     if not path.exists():
-        _write_once(path, _pem(generate()))
+        _write_once(path, make())
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise VerificationFailed(
             f"{path} can be read by others", code="key_exposed", hint=f"chmod 600 {path}, and rotate the key"
         )
-    return load_pem_private_key(path.read_bytes(), password=None)
+    return path.read_bytes()
 
 
 def _wrong_kind(path: Path, kind: str) -> VerificationFailed:
@@ -57,12 +68,12 @@ def _pem(key: Key) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _write_once(path: Path, pem: bytes) -> None:
+def _write_once(path: Path, key: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+        file.write(key)
         file.flush()
         os.fsync(file.fileno())
     try:

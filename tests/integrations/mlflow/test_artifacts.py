@@ -37,7 +37,7 @@ def held(parts: Clearance, uri: str, *hosts: str) -> tuple[File, ...]:
 
 def names(parts: Clearance, folder: str) -> list[str]:
     with parts.database.read() as tx:
-        return [info.path + "/" * info.is_dir for info in service.listing(tx, folder).files]
+        return [info.path + "/" * info.is_dir for info in service.listing(tx, ADA, folder).files]
 
 
 def digest_of(content: bytes) -> str:
@@ -129,7 +129,9 @@ def test_a_path_names_what_was_put_there_last_and_the_log_says_who_put_it(parts:
     put(parts, "1/model/weights", b"first")
     made = put(parts, "1/model/weights", b"second")
     with parts.database.read() as tx:
-        assert service.find(tx, "1/model/weights") == File(path="1/model/weights", size=6, sha256=digest_of(b"second"))
+        assert service.find(tx, ADA, "1/model/weights") == File(
+            path="1/model/weights", size=6, sha256=digest_of(b"second")
+        )
         leaves = list(
             tx.connection.exec_driver_sql("select event, actor, subject from audit_leaves order by position desc")
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from clearance.access.model import Principal
+from clearance.access.model import Permission, Place, Principal, require
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict, NotFound
@@ -42,16 +42,17 @@ def put(tx: Transaction, caller: Principal, blobs: BlobStore, path: str, digest:
     return made
 
 
-def find(tx: Transaction, path: str) -> File:
+def find(tx: Transaction, caller: Principal, path: str) -> File:
     """Return the file under a path: an artifact, or a file of a registered version.
 
     Raises:
         InvalidInput: nothing can lie there.
         NotFound: nothing does (`artifact_not_found`).
+        Forbidden: it is a file of a version that the caller may not read.
     """
     inside = paths.version_path(paths.check_path(path))
     if inside is not None:
-        files = (file for file in _version(tx, inside).files if file.path == inside.path)
+        files = (file for file in _version(tx, caller, inside).files if file.path == inside.path)
         found = next(files, None)
     else:
         artifact = store.find(tx, path)
@@ -65,12 +66,12 @@ def find(tx: Transaction, path: str) -> File:
     return found
 
 
-def listing(tx: Transaction, folder: str) -> FileInfos:
+def listing(tx: Transaction, caller: Principal, folder: str) -> FileInfos:
     """Return what lies directly in a folder; nothing, for a folder that is not there. Errors as `find`."""
     folder = folder.strip("/")
     inside = paths.version_path(paths.check_path(folder)) if folder else None
     if inside is not None:
-        return FileInfos(files=paths.entries(_version(tx, inside).files, inside.path))
+        return FileInfos(files=paths.entries(_version(tx, caller, inside).files, inside.path))
     return FileInfos(files=tuple(store.entries(tx, folder)))
 
 
@@ -89,6 +90,8 @@ def remove(tx: Transaction, caller: Principal, path: str) -> None:
 def held(tx: Transaction, uri: str, hosts: Iterable[str] = ()) -> tuple[File, ...]:
     """Return the files under an address, if it leads here: as a version that is made of them would have them; else none.
 
+    The files of other versions are not among them: what is to be a copy of a version names that as `models:/…`.
+
     Args:
         tx: transaction to read in.
         uri: what a client gives as the source of a version: an address of artifacts here (`model.path_of`), or
@@ -99,14 +102,9 @@ def held(tx: Transaction, uri: str, hosts: Iterable[str] = ()) -> tuple[File, ..
     if model_id is not None:
         return _logged_model(tx, model_id)
     path = paths.path_of(uri, hosts)
-    if not path:
+    if not path or paths.version_path(path) is not None:
         return ()
-    inside = paths.version_path(path)
-    if inside is None:
-        return tuple(store.as_file(artifact, path) for artifact in store.under(tx, path))
-    prefix = f"{inside.path}/" if inside.path else ""
-    files = (file for file in _version(tx, inside).files if file.path.startswith(prefix))
-    return tuple(File(path=file.path.removeprefix(prefix), size=file.size, sha256=file.sha256) for file in files)
+    return tuple(store.as_file(artifact, path) for artifact in store.under(tx, path))
 
 
 def named(tx: Transaction) -> Iterator[str]:
@@ -123,7 +121,9 @@ def _logged_model(tx: Transaction, model_id: str) -> tuple[File, ...]:
     return tuple(store.as_file(artifact, folder) for artifact in artifacts)
 
 
-def _version(tx: Transaction, inside: paths.VersionPath) -> Version:
+def _version(tx: Transaction, caller: Principal, inside: paths.VersionPath) -> Version:
+    team = registry.get_model(tx, inside.model).team
+    require(caller, Permission.READ, Place(model=inside.model, team=team))
     version = registry.get_version(tx, inside.model, inside.number)
     if version.status is VersionStatus.DELETED:
         raise NotFound(f"{version.name} was deleted: {version.status_reason}", code="version_not_found")

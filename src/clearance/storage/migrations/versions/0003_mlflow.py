@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Bring the tables to this revision."""
     _create_artifacts()
+    _create_webhooks()
 
 
 def _create_artifacts() -> None:
@@ -55,3 +56,47 @@ def _create_artifacts() -> None:
         ),
         sa.PrimaryKeyConstraint("model", "number", name=op.f("pk_mlflow_versions")),
     )
+
+
+def _create_webhooks() -> None:
+    time = sa.DateTime(timezone=True)
+    op.create_table(
+        "mlflow_webhooks",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("created_at", time, nullable=False),
+        sa.Column("updated_at", time, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mlflow_webhooks")),
+    )
+    op.create_table(
+        "mlflow_webhook_progress",
+        sa.Column("webhook", sa.String(length=40), nullable=False),
+        sa.Column("next_leaf", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["webhook"], ["mlflow_webhooks.id"], name=op.f("fk_mlflow_webhook_progress_webhook_mlflow_webhooks")
+        ),
+        sa.PrimaryKeyConstraint("webhook", name=op.f("pk_mlflow_webhook_progress")),
+    )
+    op.create_table(
+        "mlflow_webhook_messages",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("webhook", sa.String(length=40), nullable=False),
+        sa.Column("word", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("collected_at", time, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", time, nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["webhook"], ["mlflow_webhooks.id"], name=op.f("fk_mlflow_webhook_messages_webhook_mlflow_webhooks")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mlflow_webhook_messages")),
+    )
+    op.create_index(op.f("ix_mlflow_webhook_messages_webhook"), "mlflow_webhook_messages", ["webhook"])
+    op.create_index(op.f("ix_mlflow_webhook_messages_next_at"), "mlflow_webhook_messages", ["next_at"])
