@@ -20,7 +20,7 @@ from clearance.clock import FixedClock
 from clearance.delivery import service as delivery
 from clearance.errors import Forbidden, InvalidInput
 from clearance.integrations.mlflow.webhooks import model as values
-from clearance.integrations.mlflow.webhooks import service
+from clearance.integrations.mlflow.webhooks import service, store
 from clearance.integrations.mlflow.webhooks.addresses import Poster, is_public
 from clearance.integrations.mlflow.webhooks.driver import Driver
 from clearance.integrations.mlflow.webhooks.model import NewWebhook, WebhookEvent, parse_event
@@ -147,7 +147,7 @@ def test_a_change_that_was_made_natively_is_told_in_mlflows_words_and_order(
                 "version": "1",
                 "source": "s3://bucket/model",
                 "run_id": None,
-                "tags": {"quality": "good"},
+                "tags": {"born": "with it"},
                 "description": None,
             },
         ),
@@ -242,8 +242,6 @@ def test_a_process_that_dies_between_collecting_and_sending_loses_nothing_and_do
     dying.collect()
     dying.collect()
     with sqlite_parts.database.write() as tx:
-        from clearance.integrations.mlflow.webhooks import store
-
         assert len(store.take_due(tx, 10, timedelta(minutes=10))) == 1  # and dies, holding it
     assert driver(sqlite_parts).turn() == 0
     clock.advance(timedelta(minutes=11))
@@ -256,7 +254,7 @@ def test_the_secret_is_encrypted_in_the_database_and_never_told(
 ) -> None:
     made = hook(sqlite_parts, receiver.url)
     with sqlite_parts.database.read() as tx:
-        kept = service.store.secret_of(tx, made.webhook_id)
+        kept = store.secret_of(tx, made.webhook_id)
         everything = tx.connection.exec_driver_sql("select leaf from audit_leaves").all()
     assert "shared secret" not in kept
     assert sqlite_parts.webhook_cipher.decrypt(kept.encode()) == b"shared secret"

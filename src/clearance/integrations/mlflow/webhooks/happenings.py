@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.delivery import service as delivery
@@ -20,6 +21,7 @@ from clearance.storage.database import Transaction
 _PROMPT_TEXT_TAG = "mlflow.prompt.text"
 _PROMPT_TAGS = frozenset({PROMPT_TAG, _PROMPT_TEXT_TAG, "_mlflow_prompt_type"})
 """Tags by which MLflow keeps a prompt; its webhooks leave them out."""
+_MOST_TAGS = 1000  # that something is created with
 Told = Iterator[tuple[str, dict[str, object]]]
 
 
@@ -54,24 +56,40 @@ class _About:
     def version(self) -> dict[str, object]:
         return {**self.name, "version": str(self.number)}
 
-    @property
-    def shown_tags(self) -> Mapping[str, str]:
-        hidden = _PROMPT_TAGS if self.is_prompt else frozenset()
-        return {key: text for key, text in self.tags.items() if key not in hidden}
+    def first_tags(self) -> dict[str, str]:
+        """Return the tags that it was created with: those of the same transaction, whose entries follow at the same time."""
+        found: dict[str, str] = {}
+        for each in log.following(self.tx, self.entry.index + 1, (Event.TAG_SET,), _MOST_TAGS):
+            if each.at != self.entry.at:
+                break
+            key = str(each.data["key"])
+            if each.subject == self.entry.subject and (text := self.value_in(each)) is not None:
+                found[key] = text
+        return found
+
+    def value_in(self, entry: Entry) -> str | None:
+        """Return the value that an entry says a tag was given; a long one, which the log leaves out, as it is now, if it is."""
+        found = entry.data.get("value", self.tags.get(str(entry.data["key"])))
+        return None if found is None else str(found)
+
+
+def _shown(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in tags.items() if key not in _PROMPT_TAGS}
 
 
 def _model_created(about: _About) -> Told:
+    tags = about.first_tags()
     word = "prompt.created" if about.is_prompt else "registered_model.created"
-    yield word, {**about.name, "tags": about.shown_tags, "description": about.model.description}
+    yield word, {**about.name, "tags": _shown(tags), "description": about.model.description}
 
 
 def _version_created(about: _About) -> Told:
     assert about.number is not None
     row = noted.find_version(about.tx, about.model.title or "", about.number)
-    description = None if row is None else row.description or None
-    known = {"tags": about.shown_tags, "description": description}
+    tags = about.first_tags()
+    known = {"tags": _shown(tags), "description": None if row is None else row.description or None}
     if about.is_prompt:
-        yield "prompt_version.created", {**about.version, "template": about.tags.get(_PROMPT_TEXT_TAG), **known}
+        yield "prompt_version.created", {**about.version, "template": tags.get(_PROMPT_TEXT_TAG), **known}
         return
     version = registry.get_version(about.tx, about.model.name, about.number)
     source = (row.source if row is not None else "") or version.source.uri
@@ -84,15 +102,15 @@ def _tag(about: _About, action: str) -> Told:
     key = str(about.entry.data["key"])
     said: dict[str, object] = {"key": key}
     if action == "set":
-        if key not in about.tags:
-            return  # taken off again meanwhile: of that, the next entries tell
-        said["value"] = about.entry.data.get("value", about.tags[key])
+        said["value"] = about.value_in(about.entry)
+        if said["value"] is None:
+            return  # a long one that was taken off again meanwhile: the next entries tell of that
     if about.number is None:
         if about.is_prompt and key not in _PROMPT_TAGS and about.entry.at != about.model.created_at:
             yield f"prompt_tag.{action}", {**about.name, **said}
         return
     born = registry.get_version(about.tx, about.model.name, about.number).created_at
-    if about.entry.at != born:  # what it was born with is told with its creation
+    if about.entry.at != born:  # what it was created with is told with that
         yield f"{'prompt' if about.is_prompt else 'model'}_version_tag.{action}", {**about.version, **said}
 
 
