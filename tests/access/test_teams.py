@@ -158,6 +158,19 @@ def test_a_token_for_one_model_can_do_nothing_with_another(as_user: Callable[...
     assert refused(http.get("/api/v1/models"))
 
 
+@pytest.mark.parametrize("path", ["/api/v1/telemetry/events", "/api/v1/telemetry/labels"])
+def test_telemetry_is_taken_for_the_models_of_a_narrowed_token_and_for_no_other_in_the_batch(
+    as_user: Callable[..., Client], models: None, path: str
+) -> None:
+    caller = Principal(name="service:gw", roles=(Role.OPERATOR,), scope=Scope(models=("car-loan",)))
+    http = as_user(caller).http.client
+    own, other = {"model": "car-loan"}, {"model": "churn"}
+    assert http.post(path, json=[own]).json()["code"] != "permission_missing"  # it is no event: that is another matter
+    batches: list[list[dict[str, Any]]] = [[other], [own, other], [{}], [{"model": ["car-loan"]}]]
+    for batch in batches:
+        assert refused(http.post(path, json=batch))
+
+
 def test_the_inbox_and_the_vote_of_a_teams_approver_are_for_its_models_only(
     sqlite_parts: Clearance, as_user: Callable[..., Client]
 ) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from clearance.access.model import Permission, Principal
+from clearance.api import place
 from clearance.api.core import App, needs
 from clearance.errors import InvalidInput
 from clearance.telemetry.model import Compaction, Receipt, Summary
@@ -32,13 +33,14 @@ def _list_of(meaning: str, *, arrow: bool) -> dict[str, Any]:
 
 @router.post("/events", status_code=201, openapi_extra=_list_of("events; `docs/reference/events.md`", arrow=True))
 async def send_events(
-    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE)]
+    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE, anywhere=True)]
 ) -> Receipt:
     """Store a batch of events, JSON list or Arrow IPC stream; answered when they are durable. Sending one again doubles nothing."""
     kind = _content_type(request, _JSON, ARROW)
     body = await request.body()
     most = app.settings.max_request_kb * 1024
     events = await run_in_threadpool(lambda: from_arrow(body, most) if kind == ARROW else from_json(body))
+    await place.require_each(request, caller, Permission.TELEMETRY_WRITE, events)
     return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin, events))
 
 
@@ -46,11 +48,12 @@ async def send_events(
     "/labels", status_code=201, openapi_extra=_list_of("labels: model, request_id, row, label, at", arrow=False)
 )
 async def send_labels(
-    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE)]
+    request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE, anywhere=True)]
 ) -> Receipt:
     """Store labels, however late; answered when they are durable. One known later supersedes."""
     _content_type(request, _JSON)
     labels = await run_in_threadpool(from_json, await request.body())
+    await place.require_each(request, caller, Permission.TELEMETRY_WRITE, labels)
     return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin_labels, labels))
 
 
