@@ -278,10 +278,9 @@ class _Reader:
     def _below_job(self, node: str, key: str) -> Iterator[Step]:
         for use in _by_dataset(self._uses(job=key, output=True)):
             yield _step(self._named(use.dataset), node, "writes", to_node=False)
-        for run in store.runs_of(self._tx, key, self._most):
-            for link in store.select_links(self._tx, thing=run):
-                if made := self._known_version(link.target):
-                    yield _step(made, node, "made", to_node=False)
+        for name in store.made_by(self._tx, key):
+            if made := self._known_version(name):
+                yield _step(made, node, "made", to_node=False)
 
     # Nodes by what they are called.
 

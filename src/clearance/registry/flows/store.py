@@ -297,10 +297,13 @@ def find_run(tx: Transaction, run: str) -> Run | None:
     return None if row is None else _run(row, find_jobs(tx, [row.job])[row.job])
 
 
-def runs_of(tx: Transaction, job: str, limit: int) -> list[str]:
-    """Return the ids of a job's runs, newest first."""
-    query = sa.select(runs.c.id).where(runs.c.job == job).order_by(runs.c.last_at.desc(), runs.c.id).limit(limit)
-    return [row.id for row in tx.execute(query)]
+def made_by(tx: Transaction, job: str) -> list[str]:
+    """Return the model versions that runs of a job made."""
+    found = [
+        sa.select(table.c.target).join(runs, runs.c.id == table.c.thing).where(runs.c.job == job)
+        for table in (links, claims)
+    ]
+    return sorted(tx.execute(sa.union(*found)).scalars())
 
 
 def children_of(tx: Transaction, run: str, limit: int) -> list[str]:
