@@ -207,7 +207,7 @@ def test_a_flipped_byte_is_refused_audited_and_paged_while_the_version_in_servic
         assert [alert.severity for alert in response.list_alerts(tx, model="loans").items] == ["page"]
     path.write_bytes(b"two")  # mended: the next turn that finds something new loads it
     with parts.database.write() as tx:
-        log.record(tx, Event.MODEL_UPDATED, actor="user:ada", subject="model/loans")
+        log.record(tx, Event.MODEL_UPDATED, actor="user:ada", subject="model/loans", data={"changed": {}})
     until(lambda: ask(http).headers["x-clearance-version"] == f"loans/{number}")
     assert not parts.gateway.status().refusals
 

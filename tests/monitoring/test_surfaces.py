@@ -74,7 +74,8 @@ def test_by_itself_a_monitor_compares_the_inputs_of_the_contract_and_no_other_co
             moved_at=tx.now, decision_id="dec_1", rollout_id=None,
         )  # fmt: skip
         delivery.put_pointer(tx, pointer)
-        log.record(tx, Event.POINTER_MOVED, actor="user:ada", subject=f"model/{MODEL}/1", data={})
+        facts = {"environment": "production", "kind": "promotion", "from": None, "to": 1, "decision": "dec_1"}
+        log.record(tx, Event.POINTER_MOVED, actor="user:ada", subject=f"model/{MODEL}/1", data=facts)
     assert client.monitoring.configure(MODEL, config).config.features == ("age", "income"), "the one that serves"
     assert client.monitoring.configure(MODEL, config, environment="staging").config.features == ("income", "member")
     with pytest.raises(InvalidInput, match="no input 'id'") as caught:
