@@ -31,6 +31,7 @@ class Endpoint:
 
 _NAME = {"name": NEEDED}
 _VERSION = {**_NAME, "version": NEEDED}
+_DOWNLOAD = {"name": TEXT, "version": TEXT}
 _TAG = {"key": NEEDED, "value": TEXT}
 _ALIAS = {**_NAME, "alias": NEEDED}
 _SEARCH = {"filter": TEXT, "max_results": COUNT, "order_by": TEXTS, "page_token": TEXT}
@@ -68,7 +69,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", _V + "delete", _P.VERSION_STOP, versions.delete_version, _VERSION),
     Endpoint("GET", _V + "get", _P.READ, versions.get_version, _VERSION, writes=False),
     Endpoint("GET", _V + "search", _P.READ, search.search_versions, _SEARCH, writes=False),
-    Endpoint("GET", _V + "get-download-uri", _P.READ, versions.get_download_uri, _VERSION, writes=False),
+    Endpoint("GET", _V + "get-download-uri", _P.READ, versions.get_download_uri, _DOWNLOAD, writes=False),
     Endpoint("POST", _V + "transition-stage", _P.DELIVER, pointers.transition_stage, _MOVE),
     Endpoint("POST", _V + "set-tag", _P.VERSION_REGISTER, versions.set_version_tag, {**_VERSION, **_TAG}),
     Endpoint(

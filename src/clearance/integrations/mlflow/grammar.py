@@ -25,7 +25,7 @@ from clearance.integrations.mlflow.errors import ProtocolError, invalid
 Text = str | int | tuple[str, ...]
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
-    |(?P<list>\((?:\s*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|,|[^\s'"()]+)\s*)*\))
+    |(?P<list>\((?:[^()'"]++|'(?:\\.|[^'\\])*+'|"(?:\\.|[^"\\])*+")*+\))
     |(?P<text>'(?:''|\\'|[^'])*')
     |(?P<word>[^\W\d]\w*(?:\.(?:`[^`]*`|"[^"]*"|'[^']*'|\w+))*|`[^`]*`(?:\.(?:`[^`]*`|\w+))?|"[^"]*")
     |(?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)
@@ -34,7 +34,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LISTED = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(,|$)""", re.DOTALL)
-_ORDER = re.compile(r"\s*(?P<key>[`\"\w.]+?)(?:\s+(?P<way>\w+))?\s*")
+_ORDER = re.compile(r"(?P<key>[`\"\w.]+?)(?:\s+(?P<way>\w+))?")
+_LONGEST = 100_000
+_MOST_CLAUSES = 100
 _OPERATORS = {"LIKE", "ILIKE", "RLIKE", "IN", "NOT IN", "NOT LIKE", "NOT ILIKE", "IS"}
 _TAG_OPERATORS = ("=", "!=", "LIKE", "ILIKE")
 _TEXT_OPERATORS = (*_TAG_OPERATORS, "IN", "NOT IN")
@@ -107,7 +109,14 @@ def parse_filter(dialect: Dialect, text: str) -> tuple[Comparison, ...]:
     Raises:
         ProtocolError: what is no filter of the dialect.
     """
-    return tuple(_comparison(dialect, tokens) for tokens in _clauses(text))
+    if len(text) > _LONGEST:
+        raise invalid(f"Invalid filter: it has {len(text)} characters, and may have {_LONGEST}")
+    clauses = list(_clauses(text))
+    if text and not clauses:
+        raise invalid(f"Invalid filter '{text[:100]}'. Could not be parsed.")
+    if len(clauses) > _MOST_CLAUSES:
+        raise invalid(f"Invalid filter: it has {len(clauses)} clauses, and may have {_MOST_CLAUSES}")
+    return tuple(_comparison(dialect, tokens) for tokens in clauses)
 
 
 def parse_orders(dialect: Dialect, texts: Sequence[str]) -> tuple[Order, ...]:
@@ -124,8 +133,7 @@ def parse_orders(dialect: Dialect, texts: Sequence[str]) -> tuple[Order, ...]:
         way = (parsed["way"] or "asc").lower()
         if way not in {"asc", "desc"}:
             raise invalid(f"Invalid ordering key in order_by clause '{text}'.")
-        key = parsed["key"].removeprefix("attribute.") if dialect is VERSIONS else parsed["key"]
-        key = _unquoted(key) if key[:1] in {"`", '"'} else key
+        key = _unquoted(parsed["key"].removeprefix("attribute.")) if dialect is VERSIONS else parsed["key"]
         if key not in dialect.orders:
             raise invalid(f"Invalid order by key '{key}' specified. Valid keys are {_named(dialect.orders)}")
         if any(each.key == dialect.orders[key] for each in found):

@@ -65,7 +65,7 @@ def text(name: str, found: Any) -> str:
 
 def texts(name: str, found: Any) -> tuple[str, ...]:
     """Read a list of texts."""
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise _wrong(name, found)
     return tuple(text(name, each) for each in found)
 

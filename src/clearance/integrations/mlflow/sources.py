@@ -85,7 +85,7 @@ def _check_absolute(source: str) -> None:
     while (less := unquote_plus(plain)) != plain:
         plain = less
     path = re.sub(r"/+", "/", urlsplit(plain).path.rstrip("/"))
-    if "\x00" in plain or ".." in plain.split("/") or (path and posixpath.normpath(path) != path):
+    if "\x00" in plain or ".." in plain.split("/") or posixpath.normpath(path) != path:
         raise invalid(
             f"Invalid model version source: '{source}'. If supplying a source as an http, https, local file path, ftp, "
             "objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references "

@@ -158,9 +158,9 @@ def _copied(
 
 def _found(tx: Transaction, context: Context, named: sources.ModelUri) -> VersionRow:
     """Return the version that an address names by number, alias, stage, or as the newest."""
+    model = identity(tx, named.name)
     if named.number:
         return find_version(tx, named.name, named.number)
-    model = identity(tx, named.name)
     if named.alias:
         row = store.find_by_alias(tx, named.name, named.alias, context.guards.get(named.alias))
         if row is None:
