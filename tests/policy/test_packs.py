@@ -6,7 +6,7 @@ import pytest
 
 from clearance.errors import InvalidInput
 from clearance.policy import packs
-from clearance.policy.pack import Pack, Severity
+from clearance.policy.pack import InstalledPack, Pack, Severity
 from clearance.values import digest_of
 from tests.policy.samples import YAML
 
@@ -93,19 +93,18 @@ def test_every_number_and_rule_of_a_builtin_pack_names_its_source(pack: Pack) ->
 
 
 def test_the_builtin_packs_cover_every_risk_tier_once() -> None:
-    chosen = {
-        risk: packs.choose(packs.builtin().values(), risk, "production") for risk in ("light", "standard", "full")
-    }
-    assert {risk: pack.name for risk, pack in chosen.items() if pack} == {
+    known = [InstalledPack(pack=pack, digest=digest_of(pack)) for pack in packs.builtin().values()]
+    chosen = {risk: packs.choose(known, risk, "production") for risk in ("light", "standard", "full")}
+    assert {risk: used.pack.name for risk, used in chosen.items() if used} == {
         "light": "standard",
         "standard": "standard",
         "full": "full",
     }
-    assert packs.choose(packs.builtin().values(), "unheard-of", "production") is None
+    assert packs.choose(known, "unheard-of", "production") is None
 
 
 def test_the_full_pack_blocks_wherever_the_standard_one_does() -> None:
     standard, full = ({rule.id: rule.severity for rule in packs.builtin()[name].rules} for name in ("standard", "full"))
     assert standard.keys() == full.keys()
-    assert {name for name in full if full[name] is Severity.WARN} == {"fairness-intersections"}
+    assert {name for name in full if full[name] is Severity.WARN} == {"fairness-intersections", "onboarding-complete"}
     assert packs.builtin()["full"].approvals.count == 1

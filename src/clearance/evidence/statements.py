@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from clearance.access.model import Principal
@@ -70,9 +71,21 @@ def attest_provenance(tx: Transaction, caller: Principal, keyring: Keyring, mode
 
 
 def statements(
-    tx: Transaction, model: str, number: int, predicate_type: str | None = None, *, revoked: bool = False
+    tx: Transaction,
+    model: str,
+    number: int,
+    predicate_type: str | None = None,
+    *,
+    without: Collection[str] = (),
+    revoked: bool = False,
 ) -> tuple[StoredStatement, ...]:
     """Return a version's statements, oldest first, each verified as it is read; those by revoked keys only if asked for.
+
+    Args:
+        tx, model, number: where and of which version.
+        predicate_type: only those of this type.
+        without: none of these types.
+        revoked: also those whose key was revoked.
 
     Raises:
         NotFound: no such version.
@@ -80,7 +93,7 @@ def statements(
     """
     version = registry.get_pinned(tx, model, number)
     known = store.all_keys(tx)
-    rows = store.select_statements(tx, model, number, predicate_type)
+    rows = store.select_statements(tx, model, number, predicate_type, without)
     found = [_read(row, version, known[row.signer]) for row in rows]
     return tuple(each for each in found if revoked or each.revoked_at is None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -101,9 +101,12 @@ def has_statement(tx: Transaction, model: str, number: int, digest: str) -> bool
     return _of(tx, statements, model, number, statements.c.digest == digest) != []
 
 
-def select_statements(tx: Transaction, model: str, number: int, predicate_type: str | None) -> list[sa.Row[Any]]:
+def select_statements(
+    tx: Transaction, model: str, number: int, predicate_type: str | None, without: Collection[str]
+) -> list[sa.Row[Any]]:
     """Return rows of a version's statements, oldest first."""
-    wanted = sa.true() if predicate_type is None else statements.c.predicate_type == predicate_type
+    kind = statements.c.predicate_type
+    wanted = kind.not_in(without) if predicate_type is None else kind == predicate_type
     return _of(tx, statements, model, number, wanted)
 
 

@@ -17,7 +17,7 @@ from clearance.policy.consent import ApprovalRequest
 from clearance.policy.engine import Engine
 from clearance.policy.gathering import gather
 from clearance.policy.model import Conclusion, Decision, Facts, Outcome
-from clearance.policy.pack import Pack
+from clearance.policy.pack import InstalledPack, Pack
 from clearance.registry import service as registry
 from clearance.registry.model import Version
 from clearance.storage.database import Transaction
@@ -43,8 +43,9 @@ def decide(
     lock(tx, model, number, environment)
     version = registry.get_pinned(tx, model, number)
     found = gather(tx, model, number, environment)
-    pack = _pack_for(tx, found)
-    pack_digest = store.keep_pack(tx, pack)
+    used = _pack_for(tx, found)
+    store.keep_pack(tx, used)
+    pack, pack_digest = used.pack, used.digest
     conclusion = engine.decide(pack, found, digest=pack_digest)
     decision_id = tx.new_id("dec")
     waiting = (
@@ -82,12 +83,11 @@ def preview(tx: Transaction, caller: Principal, engine: Engine, model: str, numb
     """
     version = registry.get_pinned(tx, model, number)
     found = gather(tx, model, number, environment)
-    pack = _pack_for(tx, found)
-    digest = digest_of(pack)
-    conclusion = engine.decide(pack, found, digest=digest)
+    used = _pack_for(tx, found)
+    conclusion = engine.decide(used.pack, found, digest=used.digest)
     known = consent_store.open_request if conclusion.outcome is Outcome.PENDING else consent_store.settled_request
     waiting = known(tx, model, number, environment)
-    return _decision(tx, caller, version, pack, digest, found, conclusion, "", waiting, {})
+    return _decision(tx, caller, version, used.pack, used.digest, found, conclusion, "", waiting, {})
 
 
 def lock(tx: Transaction, model: str, number: int, environment: str) -> None:
@@ -146,7 +146,7 @@ def position_of(cursor: str | None) -> int | None:
     return int(cursor)
 
 
-def _pack_for(tx: Transaction, found: Facts) -> Pack:
+def _pack_for(tx: Transaction, found: Facts) -> InstalledPack:
     pack = installation.pack_for(tx, found.model["risk"], found.environment)
     if pack is None:
         raise Conflict(

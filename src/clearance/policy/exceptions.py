@@ -36,10 +36,10 @@ def grant_waiver(tx: Transaction, caller: Principal, new: NewWaiver) -> Waiver:
             code="own_version",
             hint="somebody else who may waive has to do it",
         )
-    pack = installation.pack_for(tx, model.risk, new.environment)
-    if pack is None:
+    used = installation.pack_for(tx, model.risk, new.environment)
+    if used is None:
         raise Conflict(f"no pack applies to {new.model} in {new.environment}", code="no_pack")
-    _check(pack, new)
+    _check(used.pack, new)
     waiver = Waiver(
         id=tx.new_id("wvr"),
         rule=new.rule,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict, NotFound
 from clearance.policy import packs, store
-from clearance.policy.pack import InstalledPack, Pack, PackSource
+from clearance.policy.pack import InstalledPack, PackSource
 from clearance.storage.database import Transaction
 from clearance.values import digest_of
 
@@ -19,10 +21,7 @@ def list_packs(tx: Transaction) -> tuple[InstalledPack, ...]:
     """
     installed = store.installed_packs(tx)
     names = {each.pack.name for each in installed}
-    builtin = [
-        InstalledPack(pack=pack, digest=digest_of(pack)) for name, pack in packs.builtin().items() if name not in names
-    ]
-    return (*installed, *builtin)
+    return (*installed, *(each for each in _builtin() if each.pack.name not in names))
 
 
 def get_pack(tx: Transaction, name: str) -> InstalledPack:
@@ -39,9 +38,9 @@ def get_pack(tx: Transaction, name: str) -> InstalledPack:
     return found
 
 
-def pack_for(tx: Transaction, risk: str, environment: str) -> Pack | None:
+def pack_for(tx: Transaction, risk: str, environment: str) -> InstalledPack | None:
     """Return the pack that applies to a risk tier in an environment."""
-    return packs.choose((each.pack for each in list_packs(tx)), risk, environment)
+    return packs.choose(list_packs(tx), risk, environment)
 
 
 def check_pack(source: PackSource) -> InstalledPack:
@@ -65,7 +64,7 @@ def install_pack(tx: Transaction, caller: Principal, source: PackSource) -> Inst
     checked = check_pack(source)
     if any(each.digest == checked.digest for each in list_packs(tx)):
         raise Conflict(f"the pack {checked.pack.name} is in force with this content already", code="pack_exists")
-    store.keep_pack(tx, checked.pack)
+    store.keep_pack(tx, checked)
     installed = InstalledPack(pack=checked.pack, digest=checked.digest, installed_at=tx.now, installed_by=caller.name)
     store.install_pack(tx, installed)
     log.record(
@@ -76,3 +75,8 @@ def install_pack(tx: Transaction, caller: Principal, source: PackSource) -> Inst
         data={"digest": checked.digest, "version": checked.pack.version},
     )
     return installed
+
+
+@cache
+def _builtin() -> tuple[InstalledPack, ...]:
+    return tuple(InstalledPack(pack=pack, digest=digest_of(pack)) for pack in packs.builtin().values())

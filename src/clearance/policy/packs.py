@@ -12,7 +12,7 @@ from clearance.errors import InvalidInput
 from clearance.policy import messages, references
 from clearance.policy.documents import Document
 from clearance.policy.expressions import Expression, ExpressionError
-from clearance.policy.pack import ApprovalPolicy, Each, Over, Pack, Parameter, Rule, Severity
+from clearance.policy.pack import ApprovalPolicy, Each, InstalledPack, Over, Pack, Parameter, Rule, Severity
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _MAX_RULES = 200
@@ -61,11 +61,11 @@ def builtin() -> Mapping[str, Pack]:
     return {pack.name: pack for pack in sorted(found, key=lambda pack: pack.name)}
 
 
-def choose(packs: Iterable[Pack], risk: str, environment: str) -> Pack | None:
+def choose(packs: Iterable[InstalledPack], risk: str, environment: str) -> InstalledPack | None:
     """Return the first pack that applies to a risk tier in an environment."""
-    for pack in packs:
-        if risk in pack.risks and (environment in pack.environments or "*" in pack.environments):
-            return pack
+    for each in packs:
+        if risk in each.pack.risks and {environment, "*"} & set(each.pack.environments):
+            return each
     return None
 
 

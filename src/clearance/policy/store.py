@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from clearance.policy.model import Conclusion, Decision, Facts, Outcome
 from clearance.policy.pack import InstalledPack, Pack
 from clearance.policy.tables import decisions, installations, packs
 from clearance.storage.database import Transaction
-from clearance.values import canonical_json, digest_of
+from clearance.values import canonical_json
 
 T = TypeVar("T")
 
@@ -21,14 +21,13 @@ _PLAIN = ("id", "model", "number", "digest", "environment", "pack", "pack_versio
 _MADE = ("approval_id", "made_at", "made_by")
 
 
-def keep_pack(tx: Transaction, pack: Pack) -> str:
-    """Keep a pack's body under its digest, which is returned; the same pack is kept once."""
-    digest = digest_of(pack)
-    if pack_body(tx, digest) is None:
-        tx.lock("policy packs")  # two that use it first at once wait for each other
-    if pack_body(tx, digest) is None:
-        tx.execute(sa.insert(packs), {"digest": digest, "body": canonical_json(pack).decode()})
-    return digest
+def keep_pack(tx: Transaction, used: InstalledPack) -> None:
+    """Keep a pack's body under its digest; the same pack is kept once."""
+    if pack_body(tx, used.digest) is not None:
+        return
+    tx.lock("policy packs")  # two that use it first at once wait for each other
+    if pack_body(tx, used.digest) is None:
+        tx.execute(sa.insert(packs), {"digest": used.digest, "body": canonical_json(used.pack).decode()})
 
 
 def pack_body(tx: Transaction, digest: str) -> str | None:
@@ -56,7 +55,7 @@ def installed_packs(tx: Transaction) -> tuple[InstalledPack, ...]:
     for row in tx.execute(query):
         if row.name not in found:
             found[row.name] = InstalledPack(
-                pack=parse(Pack, row.body),
+                pack=_pack(row.body),
                 digest=row.digest,
                 installed_at=row.installed_at,
                 installed_by=row.installed_by,
@@ -114,6 +113,11 @@ def parse(kind: type[T], text: str) -> T:
     """Read a value back from its canonical text."""
     found: T = _adapter(cast("Hashable", kind)).validate_json(text)
     return found
+
+
+@lru_cache(maxsize=64)
+def _pack(body: str) -> Pack:
+    return parse(Pack, body)
 
 
 @cache

@@ -29,9 +29,10 @@ def get_version(tx: Transaction, model: str, number: int) -> Version:
     Raises:
         NotFound: no such model (`model_not_found`), or it has no such version (`version_not_found`).
     """
-    get_model(tx, model)
-    found = store.find_version(tx, model, number) if 0 < number <= rules.LARGEST_NUMBER else None
+    meant = rules.is_model_name(model) and 0 < number <= rules.LARGEST_NUMBER
+    found = store.find_version(tx, model, number) if meant else None
     if found is None:
+        get_model(tx, model)
         last = store.last_number(tx, model)
         raise NotFound(
             f"{model} has no version {number}",
