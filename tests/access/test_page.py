@@ -11,6 +11,7 @@ import pytest
 from clearance import server
 from clearance.access import service
 from clearance.access.model import NewToken, Role
+from clearance.access.sessions import FAILURES_PER_ADDRESS
 from clearance.api.core import COOKIE
 from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
@@ -72,6 +73,23 @@ def test_another_site_can_give_no_role(browser: Browser) -> None:
         fields = {"csrf": csrf, "subject": "user:eve", "role": "admin"}
         assert admin.post("/access/bind", data=fields).status_code == 403
     assert "user:eve" not in admin.get("/access").text
+
+
+def test_whoever_guesses_tokens_at_the_console_has_to_wait(sqlite_parts: Clearance) -> None:
+    app = server.create(sqlite_parts)
+    transport = InProcessTransport(lambda: app, {})
+    with httpx.Client(base_url="http://local", transport=transport, headers={"accept": "text/html"}) as guesser:
+        statuses = [
+            guesser.post("/login", data={"token": f"clr.tok_{n}.x"}).status_code
+            for n in range(FAILURES_PER_ADDRESS + 1)
+        ]
+        assert set(statuses) == {401}
+        refused = guesser.post("/login", data={"token": "clr.tok_x.y"})
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+        assert "too many log-ins failed from this address" in refused.text
+        guesser.cookies.set(COOKIE, "clr.tok_x.y")
+        page = guesser.get("/models")
+        assert (page.status_code, page.headers["content-type"]) == (429, "text/html; charset=utf-8")
 
 
 def test_a_secret_is_shown_by_its_reference_only(browser: Browser, sqlite_parts: Clearance) -> None:

@@ -67,7 +67,7 @@ OF_ID: dict[str, Callable[[Transaction, str], str]] = {
 """Parameters of paths that name something which belongs to a model, and how its model is found."""
 
 OF_NO_MODEL = frozenset({"token_id", "key_id", "digest", "index", "older", "session_id", "webhook_id"})
-"""Parameters of paths that name what belongs to no single model; a test holds every route against these two lists."""
+"""Identifiers in paths of what belongs to no single model; a test holds every route against these two lists."""
 
 
 async def of(request: Request) -> tuple[Place, ...]:

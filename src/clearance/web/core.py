@@ -19,7 +19,7 @@ import clearance
 from clearance.access.model import Permission, Principal
 from clearance.api.core import COOKIE, STATUS, Needs, address_of, identify, known, parts
 from clearance.compliance import charts, wording
-from clearance.errors import ClearanceError, Forbidden, Unauthenticated
+from clearance.errors import ClearanceError, Forbidden, RateLimited, Unauthenticated
 
 FOLDER = Path(__file__).parent
 
@@ -139,7 +139,7 @@ def error_page(request: Request, error: ClearanceError) -> Response | None:
     if path.startswith(("/api/", "/v2", "/health")) or "text/html" not in request.headers.get("accept", ""):
         return None
     if error.kind != "error" and not hasattr(request.state, "principal"):
-        with suppress(Unauthenticated):  # a stranger sees the same page, only without the navigation
+        with suppress(Unauthenticated, RateLimited):  # a stranger sees the same page, only without the navigation
             request.state.principal = identify(request)
     return render(request, "error.html", status=STATUS[error.kind].value, error=error)
 
