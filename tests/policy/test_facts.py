@@ -93,7 +93,7 @@ def build(*statements: StoredStatement, hours: int = 24) -> Facts:
         version=VERSION,
         completeness=Completeness(complete=False, fraction=0.0, missing=("code commit",)),
         signature=None,
-        checks=statements,
+        statements=statements,
     )
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from clearance.access.model import Permission, Principal
-from clearance.api.core import App, needs
+from clearance.api.core import App, Cursor, Limit, needs
+from clearance.compliance import inventory
+from clearance.compliance.inventory import OnboardingPage
+from clearance.policy import service as policy
+from clearance.policy.model import Onboarding
+from clearance.registry import capture as capturing
 from clearance.registry import questionnaire, service, templates
-from clearance.registry.model import Lifecycle, Model, ModelKind, Risk
+from clearance.registry.capture import Capture, NewCapture
+from clearance.registry.contract import ModelContract
+from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk, Version
 from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire
 from clearance.registry.search_filter import ModelFilter, ModelSort
 from clearance.registry.templates import Template
@@ -18,6 +25,7 @@ from clearance.values import Page
 router = APIRouter(tags=["inventory"])
 Reader = Annotated[Principal, needs(Permission.READ)]
 Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
+Registrar = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 Waiver = Annotated[Principal, needs(Permission.WAIVE)]
 
 
@@ -81,6 +89,59 @@ def lower_risk(model: str, body: NewLowering, app: App, caller: Waiver) -> Model
     """Let a model be governed less than its answers say, for some days."""
     with app.database.write() as tx:
         return service.lower_risk(tx, caller, model, body)
+
+
+@router.get("/onboarding")
+def list_onboarding(
+    app: App,
+    caller: Reader,
+    wanted: Annotated[ModelFilter, Depends(wanted_models)],
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> OnboardingPage:
+    """What is missing of the newest versions of the models that fit, and by when; those that lack nothing are left out."""
+    with app.database.read() as tx:
+        return inventory.list_onboarding(tx, wanted, cursor=cursor, limit=limit)
+
+
+@router.get("/models/{model}/versions/{number}/onboarding")
+def get_onboarding(model: str, number: int, app: App, caller: Reader) -> Onboarding:
+    """What is missing of a version, and by when it must be there."""
+    with app.database.read() as tx:
+        return policy.onboarding(tx, model, number)
+
+
+@router.put("/models/{model}/versions/{number}/contract")
+def set_contract(model: str, number: int, body: ModelContract, app: App, caller: Registrar) -> Version:
+    """Give a version that was registered without a contract one, once."""
+    with app.database.write() as tx:
+        return service.set_contract(tx, caller, model, number, body)
+
+
+@router.patch("/models/{model}/versions/{number}/provenance")
+def fill_provenance(model: str, number: int, body: Provenance, app: App, caller: Registrar) -> Version:
+    """Add to a version's provenance what it does not say yet; what it says stays."""
+    with app.database.write() as tx:
+        return service.fill_provenance(tx, caller, model, number, body)
+
+
+@router.post("/models/{model}/versions/{number}/captures")
+def capture(model: str, number: int, body: NewCapture, app: App, caller: Registrar) -> Capture:
+    """Infer a contract and a baseline from captured inputs and outputs; stored only when asked to."""
+    with app.database.read() as tx:
+        present = service.get_version(tx, model, number)
+    if body.digest:
+        with app.blobs.local_file(body.digest) as path:
+            records = capturing.read_records(path)
+    else:
+        columns = ["features", "prediction", "score"]
+        events = app.lake.events(model, environment=body.environment, version_number=number, columns=columns)
+        records = capturing.of_events(events)
+    inferred = capturing.infer(records, body.outputs)
+    if body.accept:
+        return service.accept_capture(app.database, caller, app.blobs, model, number, inferred)
+    contract = present.contract or inferred.contract
+    return Capture(model=model, number=number, rows=inferred.rows, contract=contract, dataset="", accepted=False)
 
 
 @router.get("/templates")

@@ -10,6 +10,7 @@ from clearance.cli.assess import assess, assessments, governance, lower_risk
 from clearance.cli.core import Json, connect, say, show, table
 from clearance.cli.facts import facts
 from clearance.cli.report import report
+from clearance.policy.model import Onboarding
 from clearance.registry.model import Lifecycle, Model, ModelChange, ModelKind, Risk
 from clearance.registry.search_filter import ModelFilter, ModelSort
 
@@ -62,8 +63,12 @@ def listing(
         if wanted == ModelFilter(sort=sort)
         else "No model fits. `clearance models list` shows all."
     )
+    client = connect(ctx)
+    if incomplete and not json:
+        _render_incomplete(list(client.models.onboarding(wanted)))
+        return
     show(
-        list(connect(ctx).models.list(wanted)),
+        list(client.models.list(wanted)),
         json,
         lambda models: table(
             "Models",
@@ -169,6 +174,30 @@ def retire(
 ) -> None:
     """Retire a model with all its versions, for good."""
     show(connect(ctx).models.retire(name, reason), json, lambda m: say(f"{m.name} is retired, with all its versions."))
+
+
+def _render_incomplete(found: list[Onboarding]) -> None:
+    table(
+        "Models whose newest version lacks part of its story",
+        ("version", "source", "known", "by", "missing"),
+        [
+            (
+                f"{each.model}/{each.number}",
+                each.source_kind,
+                f"{each.fraction:.0%}",
+                _by(each),
+                ", ".join(each.missing),
+            )
+            for each in found
+        ],
+        empty="No model that fits lacks any of it.",
+    )
+
+
+def _by(found: Onboarding) -> str:
+    if found.due_at is None:
+        return "before it serves"
+    return f"{found.due_at:%Y-%m-%d}{', overdue' if found.overdue else ''}"
 
 
 def _render_created(model: Model) -> None:

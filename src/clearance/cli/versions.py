@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from clearance.cli.capture import by_when, capture, contract_of, fill
 from clearance.cli.core import Json, connect, note, say, show, table
 from clearance.cli.export import export
 from clearance.cli.facts import DATA, counted, facts, short
@@ -19,12 +20,17 @@ from clearance.registry.model import (
     DatasetUse,
     Lineage,
     Provenance,
+    Source,
+    SourceKind,
     Version,
     VersionStatus,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Register, fetch, trace and stop immutable versions.")
 app.command("export")(export)
+app.command("capture")(capture)
+app.command("fill")(fill)
+app.command("contract")(contract_of)
 Model = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever asks in a year.")]
@@ -60,14 +66,27 @@ def one(ctx: typer.Context, model: Model, number: Number, json: Json = False) ->
     """Show one version: files, contract, provenance and what is missing of it."""
     client = connect(ctx)
     version = client.versions.get(model, number)
-    show(version, json, lambda found: _render(found, client.versions.completeness(model, number)))
+
+    def render(found: Version) -> None:
+        _render(found, client.versions.completeness(model, number))
+        if waiting := by_when(client.versions.onboarding(model, number)):
+            say(waiting)
+
+    show(version, json, render)
 
 
 @app.command("register")
 def register(
     ctx: typer.Context,
     model: Model,
-    folder: Annotated[Path, typer.Argument(help="Folder with the version's files, or its one file.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with the version's files, or its one file; none for a black box.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Instead of a folder: address of a model that others run.")
+    ] = None,
+    revision: Annotated[str, typer.Option(help="What the endpoint's provider calls this version of it.")] = "",
+    image: Annotated[str | None, typer.Option(help="Instead of a folder: container image, NAME@sha256:….")] = None,
     contract: Annotated[Path | None, typer.Option(help="YAML or JSON: inputs and outputs.")] = None,
     provenance: Annotated[Path | None, typer.Option(help="YAML or JSON: datasets, code, parameters, …")] = None,
     dataset: Annotated[
@@ -80,9 +99,10 @@ def register(
     environment: Annotated[bool, typer.Option(help="Record this Python environment as the lock.")] = False,
     json: Json = False,
 ) -> None:
-    """Register a folder as the next version; files the server has are not sent again."""
+    """Register the next version: a folder, whose files are not sent again when the server has them, or a black box."""
     from clearance.cli.documents import read_document
 
+    source = _source(folder, endpoint, revision, image)
     story = Provenance() if provenance is None else read_document(provenance, Provenance)
     named = [_named(each) for each in dataset or ()]
     story = _captured(story, code, environment)
@@ -92,9 +112,16 @@ def register(
     story = replace(story, datasets=(*story.datasets, *uses))
 
     def render(made: Version) -> None:
-        say(f"{made.name} is registered: {counted(len(made.files), 'file')}, {_bytes(made.size)}\n{made.digest}")
+        held = made.source.uri or f"{counted(len(made.files), 'file')}, {_bytes(made.size)}"
+        say(f"{made.name} is registered: {held}\n{made.digest}")
+        if made.contract is None and isinstance(source, Source):
+            say(f"Next: `clearance versions capture {made.model} {made.number} --events FILE` infers its contract.")
 
-    show(client.versions.register(model, folder, contract=terms, provenance=story), json, render)
+    if isinstance(source, Source):
+        made = client.versions.refer(model, source, contract=terms, provenance=story)
+    else:
+        made = client.versions.register(model, source, contract=terms, provenance=story)
+    show(made, json, render)
 
 
 @app.command("pin")
@@ -178,6 +205,26 @@ def release(ctx: typer.Context, model: Model, number: Number, reason: Why, json:
 def retire(ctx: typer.Context, model: Model, number: Number, reason: Why, json: Json = False) -> None:
     """Stop a version from being used, for good."""
     show(connect(ctx).versions.retire(model, number, reason), json, _render_status)
+
+
+def _source(folder: Path | None, endpoint: str | None, revision: str, image: str | None) -> Path | Source:
+    """Return the folder, or what was named instead.
+
+    Raises:
+        InvalidInput: not exactly one of them, or a revision of what is no endpoint.
+    """
+    one = sum(given is not None for given in (folder, endpoint, image)) == 1
+    if one and folder is not None and not revision:
+        return folder
+    if one and image is not None and not revision:
+        return Source(kind=SourceKind.IMAGE, uri=image)
+    if one and endpoint is not None:
+        return Source(kind=SourceKind.ENDPOINT, uri=endpoint, revision=revision)
+    raise InvalidInput(
+        "a version is a folder, or an endpoint (maybe with its revision), or an image",
+        code="bad_source",
+        hint="give one of FOLDER, --endpoint URL [--revision R], --image NAME@sha256:…",
+    )
 
 
 def _named(text: str) -> tuple[DatasetRole, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +11,9 @@ from clearance.client import references, transfer
 from clearance.client.http import Http
 from clearance.client.tree import appear, file_of, read_tree
 from clearance.errors import Conflict
+from clearance.policy.model import Onboarding
 from clearance.registry import rules
+from clearance.registry.capture import Capture, NewCapture
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
     Completeness,
@@ -91,6 +93,10 @@ class Models:
     def page(self, wanted: ModelFilter, *, cursor: str | None = None, limit: int = 100) -> ModelPage:
         """Return one page of the models that fit, with how many there are."""
         return self._http.get("/models", ModelPage, **_asked(wanted), cursor=cursor, limit=limit)
+
+    def onboarding(self, wanted: ModelFilter | None = None) -> Iterator[Onboarding]:
+        """Yield what is missing of the newest versions of the models that fit; those that lack nothing are left out."""
+        return self._http.pages("/onboarding", Onboarding, **_asked(wanted))
 
     def questionnaire(self) -> Questionnaire:
         """Return the questions that decide how strictly a model is governed."""
@@ -196,6 +202,43 @@ class Versions:
         """Register a version whose bytes are not here: an endpoint, an image, or a place that somebody will pin."""
         new = NewVersion(source=source, contract=contract, provenance=provenance or Provenance())
         return self._http.post(f"/models/{_part(model)}/versions", Version, new)
+
+    def set_contract(self, model: str, number: int, contract: ModelContract) -> Version:
+        """Give a version that was registered without a contract one, once."""
+        return self._http.put(f"{_at(model, number)}/contract", Version, contract)
+
+    def fill(self, model: str, number: int, provenance: Provenance) -> Version:
+        """Add to a version's provenance what it does not say yet; what it says stays."""
+        return self._http.patch(f"{_at(model, number)}/provenance", Version, provenance)
+
+    def onboarding(self, model: str, number: int) -> Onboarding:
+        """Return what is missing of a version, and by when it must be there."""
+        return self._http.get(f"{_at(model, number)}/onboarding", Onboarding)
+
+    def capture(
+        self,
+        model: str,
+        number: int,
+        records: Path | None = None,
+        *,
+        outputs: Sequence[str] = (),
+        environment: str = "production",
+        accept: bool = False,
+    ) -> Capture:
+        """Infer a contract and a baseline from captured records (JSON lines, CSV, Parquet), or from telemetry without a file.
+
+        Args:
+            outputs: columns that the model gave, where the records do not say it themselves.
+            environment: whose telemetry.
+            accept: store both; without it, they are only proposed.
+        """
+        digest = ""
+        if records is not None:
+            file = file_of(records.name, source := records.resolve())
+            transfer.upload(self._http, [(file, source)])
+            digest = file.sha256
+        new = NewCapture(digest=digest, outputs=tuple(outputs), environment=environment, accept=accept)
+        return self._http.post(f"{_at(model, number)}/captures", Capture, new)
 
     def pin(self, model: str, number: int, folder: Path) -> Version:
         """Give a version that only referred to its bytes those of a folder (or one file), once."""

@@ -11,6 +11,8 @@ from clearance.statistics.verdicts import Verdict
 
 CHECK = "https://clearance.dev/attestation/check/v1"
 APPROVAL = "https://clearance.dev/attestation/approval/v1"
+VENDOR = "https://clearance.dev/attestation/vendor-document/v1"
+"""What the provider of a version says of it, and that somebody read it: terms, use of data, limits."""
 PROVENANCE = "https://slsa.dev/provenance/v1"
 VSA = "https://slsa.dev/verification_summary/v1"
 
@@ -36,6 +38,7 @@ _PURPOSES = {
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     CHECK: ("check", "suite.name", "suite.digest", "verdict", "reason", "figures", "inputs", "finished_at"),
+    VENDOR: ("provider", "document.uri", "document.digest", "reviewed_by", "reviewed_at"),
     # slsa.dev/spec/v1.1/provenance
     PROVENANCE: ("buildDefinition.buildType", "buildDefinition.externalParameters", "runDetails.builder.id"),
     # slsa.dev/spec/v1.1/verification_summary

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from clearance.evidence import predicates
 from clearance.evidence.model import ArtifactSignature, StoredStatement
 from clearance.policy.model import CheckFact, Facts, FigureFact, VersionFact, Vote, WaiverFact
 from clearance.policy.pack import ApprovalPolicy, Pack
@@ -25,9 +26,10 @@ def build(
     version: Version,
     completeness: Completeness,
     signature: ArtifactSignature | None,
-    checks: Sequence[StoredStatement],
+    statements: Sequence[StoredStatement],
     votes: Sequence[Vote] = (),
     waivers: Sequence[WaiverFact] = (),
+    onboarding_since: datetime | None = None,
 ) -> Facts:
     """Return the facts as of now.
 
@@ -36,11 +38,13 @@ def build(
         environment: where the version is to serve.
         model, version, completeness: what the registry says.
         signature: over the artifact, by a key that is trusted; None without one.
-        checks: check results whose signatures hold; those whose key was revoked do not count.
+        statements: those whose signatures hold, check results and others; if its key was revoked, one does not count.
         votes: votes in force, oldest first.
         waivers: waivers in force.
+        onboarding_since: when the first version of the model came that is an endpoint or an image; None without one.
     """
-    newest = _newest(statement for statement in checks if statement.revoked_at is None)
+    trusted = [statement for statement in statements if statement.revoked_at is None]
+    newest = _newest(statement for statement in trusted if statement.predicate_type == predicates.CHECK)
     return Facts(
         environment=environment,
         model={
@@ -53,6 +57,7 @@ def build(
             "risk": model.risk.value,
             "kind": model.kind.value,
             "lifecycle": model.lifecycle.value,
+            "assessed_risk": model.assessed_risk.value if model.assessed_risk is not None else "",
         },
         version=VersionFact(
             number=version.number,
@@ -62,6 +67,7 @@ def build(
             age_days=_days(now, version.created_at),
             has_contract=version.contract is not None,
             code_dirty=version.provenance.code is not None and version.provenance.code.dirty,
+            source_kind=version.source.kind.value,
         ),
         signature_valid=signature is not None,
         signer=signature.signer_name if signature is not None else "",
@@ -73,6 +79,8 @@ def build(
         },
         votes=tuple(votes),
         waivers=tuple(waivers),
+        onboarding_age_days=0.0 if onboarding_since is None else _days(now, onboarding_since),
+        statements=tuple(sorted({statement.predicate_type for statement in trusted})),
     )
 
 
@@ -95,10 +103,13 @@ def activation(pack: Pack, facts: Facts) -> dict[str, Any]:
         "version.age_days": float(version.age_days),
         "version.has_contract": version.has_contract,
         "version.code_dirty": version.code_dirty,
+        "version.source_kind": version.source_kind,
         "signature_valid": facts.signature_valid,
         "signer": facts.signer,
         "provenance_complete": facts.provenance_complete,
         "provenance_missing": list(facts.provenance_missing),
+        "onboarding_age_days": float(facts.onboarding_age_days),
+        "statements": list(facts.statements),
         "verdicts": {name: check.verdict.value for name, check in facts.checks.items()},
         "ages": {name: float(check.age_days) for name, check in facts.checks.items() if check.age_days is not None},
         "figures": figures,

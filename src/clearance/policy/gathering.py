@@ -13,6 +13,8 @@ from clearance.registry import service as registry
 from clearance.registry.model import Version
 from clearance.storage.database import Transaction
 
+_CONCLUSIONS = (predicates.VSA, predicates.APPROVAL)
+"""What decisions and people said of the version: one for each of them, and no facts of a decision."""
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -38,9 +40,10 @@ def gather(tx: Transaction, model: str, number: int, environment: str) -> Facts:
         version=version,
         completeness=registry.completeness(tx, model, number),
         signature=evidence.artifact_signature(tx, model, number),
-        checks=evidence.statements(tx, model, number, predicates.CHECK),
+        statements=evidence.statements(tx, model, number, without=_CONCLUSIONS),
         votes=consent_store.votes_in_force(tx, model, number, environment),
         waivers=_waivers(tx, version, environment),
+        onboarding_since=registry.black_box_since(tx, model),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from clearance.access.model import Role
 from clearance.policy.pack import Severity
+from clearance.registry.model import SourceKind
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 
@@ -57,6 +58,8 @@ class VersionFact:
     age_days: float
     has_contract: bool
     code_dirty: bool
+    source_kind: str = "files"
+    """Where its bytes are: files, reference, endpoint or image; the last two are black boxes."""
 
 
 @value
@@ -98,6 +101,10 @@ class Facts:
     """Votes in force, oldest first."""
     waivers: tuple[WaiverFact, ...] = ()
     """Waivers in force."""
+    onboarding_age_days: float = 0.0
+    """Days since the first version of the model was registered that is an endpoint or an image; 0 without one."""
+    statements: tuple[str, ...] = ()
+    """Predicate types of the trusted statements about the version."""
 
 
 @value
@@ -216,3 +223,16 @@ class ReplayReport:
     total: int
     reproduced: int
     differing: tuple[Difference, ...]
+
+
+@value
+class Onboarding:
+    """What is missing of a version, and by when it must be there; `due_at` is None where it must be there before it serves."""
+
+    model: str
+    number: int
+    source_kind: SourceKind
+    fraction: float
+    missing: tuple[str, ...]
+    due_at: datetime | None
+    overdue: bool

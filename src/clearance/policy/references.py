@@ -15,10 +15,13 @@ SCALARS: Mapping[str, str] = {
     "version.age_days": "double",
     "version.has_contract": "bool",
     "version.code_dirty": "bool",
+    "version.source_kind": "string",
     "signature_valid": "bool",
     "signer": "string",
     "provenance_complete": "bool",
     "provenance_missing": "list(string)",
+    "onboarding_age_days": "double",
+    "statements": "list(string)",
     "approvals": "list(string)",
 }
 """Facts that are one value, with their CEL types."""
@@ -50,7 +53,9 @@ EACH_CHECK: Mapping[str, str] = {
 }
 """What a rule with `each: {checks: …}` sees besides."""
 
-MODEL_KEYS = frozenset({"name", "owner", "team", "on_call", "purpose", "use_case", "risk", "kind", "lifecycle"})
+MODEL_KEYS = frozenset(
+    {"name", "owner", "team", "on_call", "purpose", "use_case", "risk", "assessed_risk", "kind", "lifecycle"}
+)
 """The keys that the map `model` always has."""
 
 _STRING = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""

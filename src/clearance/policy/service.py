@@ -6,6 +6,7 @@ from clearance.policy.decisions import decide, get_decision, list_decisions, new
 from clearance.policy.exceptions import get_waiver, grant_waiver, list_waivers, revoke_waiver
 from clearance.policy.gathering import gather
 from clearance.policy.installation import check_pack, get_pack, install_pack, list_packs
+from clearance.policy.onboarding import onboarding
 from clearance.policy.replay import replay
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "list_packs",
     "list_waivers",
     "newest_decision",
+    "onboarding",
     "preview",
     "reject",
     "replay",

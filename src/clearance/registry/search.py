@@ -51,6 +51,12 @@ def search_models(
     )
 
 
+def newest_versions(tx: Transaction, names: Sequence[str]) -> dict[str, int]:
+    """Return the number of the newest usable version of each of some models that has one."""
+    query = sa.select(summaries.c.model, summaries.c.newest).where(summaries.c.model.in_(names))
+    return {row.model: row.newest for row in tx.execute(query) if row.newest is not None}
+
+
 def _conditions(tx: Transaction, wanted: ModelFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.search is not None:
         for word in _words(wanted.search):

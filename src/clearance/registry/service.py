@@ -5,9 +5,11 @@ from clearance.registry.datasets import list_datasets, register_dataset
 from clearance.registry.lookup import get_dataset, get_model, get_pinned, get_version
 from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
 from clearance.registry.needed import needed_blobs
-from clearance.registry.search import search_models
+from clearance.registry.search import newest_versions, search_models
+from clearance.registry.stories import accept_capture, fill_provenance, set_contract
 from clearance.registry.tags import delete_tag, set_tag, tags
 from clearance.registry.versions import (
+    black_box_since,
     completeness,
     contract_of,
     delete_version,
@@ -22,14 +24,17 @@ from clearance.registry.versions import (
 )
 
 __all__ = [
+    "accept_capture",
     "assess_model",
     "assessments",
+    "black_box_since",
     "completeness",
     "contract_of",
     "create_model",
     "delete_model",
     "delete_tag",
     "delete_version",
+    "fill_provenance",
     "find_by_title",
     "get_dataset",
     "get_model",
@@ -41,6 +46,7 @@ __all__ = [
     "list_versions",
     "lower_risk",
     "needed_blobs",
+    "newest_versions",
     "pin_version",
     "quarantine_version",
     "register_dataset",
@@ -48,6 +54,7 @@ __all__ = [
     "release_version",
     "retire_version",
     "search_models",
+    "set_contract",
     "set_tag",
     "tags",
     "update_model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from clearance.access.model import Principal
 from clearance.audit import log
@@ -159,6 +160,11 @@ def contract_of(tx: Transaction, model: str, number: int | None = None) -> Model
         return own
     newest = store.newest_contract(tx, model)
     return None if newest is None else newest.contract
+
+
+def black_box_since(tx: Transaction, model: str) -> datetime | None:
+    """Return when the first version of a model came that is an endpoint or an image: from then on its story is to be filled."""
+    return store.first_without_files(tx, model)
 
 
 def versions_with_digest(tx: Transaction, digest: str) -> tuple[Version, ...]:
