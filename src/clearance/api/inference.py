@@ -47,9 +47,9 @@ def live() -> dict[str, bool]:
 
 @protocol_router.get("/health/ready")
 def ready(app: App, response: Response) -> dict[str, bool]:
-    """Whether every model that should serve does; 503 when one was refused."""
+    """Whether every model that should serve here does; 503 when one was refused."""
     routes = app.gateway.status().routes
-    found = all(route.serving is not None for route in routes)
+    found = all(route.serving is not None or route.elsewhere is not None for route in routes)
     response.status_code = 200 if found else 503
     return {"ready": found}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clearance.cli.core import Json, connect, say, show, table
-from clearance.gateway.model import GatewayStatus
+from clearance.gateway.model import GatewayStatus, RouteStatus
 
 app = typer.Typer(no_args_is_help=True, help="See what the gateway serves and refuses.")
 
@@ -33,14 +33,17 @@ def reload(
     )
 
 
+def _serving(route: RouteStatus) -> str | int:
+    if route.elsewhere is not None:
+        return f"served elsewhere: {route.elsewhere}"
+    return route.serving or "nothing"
+
+
 def _render(found: GatewayStatus) -> None:
     table(
         "Serving",
         ("model", "environment", "wanted", "serving", "candidate", "weight"),
-        [
-            (r.model, r.environment, r.wanted, r.serving or "nothing", r.candidate_serving, f"{r.weight:g}%")
-            for r in found.routes
-        ],
+        [(r.model, r.environment, r.wanted, _serving(r), r.candidate_serving, f"{r.weight:g}%") for r in found.routes],
         empty="Nothing serves. `clearance promote MODEL NUMBER --to production` puts a version there.",
     )
     for refusal in found.refusals:

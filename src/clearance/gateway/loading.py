@@ -15,7 +15,7 @@ from clearance.evidence import service as evidence
 from clearance.policy.model import Admission
 from clearance.registry import service as registry
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import Lifecycle, VersionStatus
+from clearance.registry.model import WITHOUT_FILES, Lifecycle, VersionStatus
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
 
@@ -69,6 +69,16 @@ class Loader:
         retired = registry.get_model(tx, model).lifecycle is Lifecycle.RETIRED
         stopped = retired or version.status is not VersionStatus.REGISTERED
         return Standing.STOPPED if stopped else Standing.LAPSED, admission.reason
+
+    def elsewhere(self, model: str, number: int) -> str | None:
+        """Return where a version is served that nobody here can load, an endpoint's or image's address; None for others.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        with self.database.read() as tx:
+            source = registry.get_version(tx, model, number).source
+        return source.uri if source.kind in WITHOUT_FILES else None
 
     def load(self, model: str, number: int, environment: str) -> Loaded:
         """Return the version in memory.

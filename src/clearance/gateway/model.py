@@ -18,7 +18,7 @@ class Variant(StrEnum):
 
 @value
 class RouteStatus:
-    """What the pointer asks for, and what is loaded; they differ when a version was refused."""
+    """What the pointer asks for, and what is loaded; they differ when a version was refused, or is served elsewhere."""
 
     model: str
     environment: str
@@ -28,6 +28,8 @@ class RouteStatus:
     candidate_serving: int | None
     weight: float
     digest: str | None
+    elsewhere: str | None = None
+    """Address of the version that is wanted, when it is an endpoint or image that somebody else serves."""
 
 
 @value

@@ -39,6 +39,8 @@ class Route:
     pointer: Pointer
     stable: Loaded | None
     candidate: Loaded | None
+    elsewhere: str | None = None
+    """Address of the version that the pointer asks for, when it is a black box that somebody else serves."""
 
     def status(self) -> RouteStatus:
         """Return what is asked for beside what is loaded."""
@@ -51,6 +53,7 @@ class Route:
             candidate_serving=self.candidate.number if self.candidate else None,
             weight=self.pointer.weight,
             digest=self.stable.digest if self.stable else None,
+            elsewhere=self.elsewhere,
         )
 
 
@@ -141,10 +144,15 @@ class Routes:
 
     def _route(self, pointer: Pointer, before: Route | None, *, again: bool) -> Route:
         known = {} if before is None else {each.number: each for each in (before.stable, before.candidate) if each}
+        candidate = None
+        if pointer.candidate is not None and self._loader.elsewhere(pointer.model, pointer.candidate) is None:
+            candidate = self._take(pointer, pointer.candidate, known, again=again)
+        elsewhere = self._loader.elsewhere(pointer.model, pointer.stable)
+        if elsewhere is not None:
+            return Route(pointer, None, candidate, elsewhere)
         stable = self._take(pointer, pointer.stable, known, again=again)
         if stable is None and before is not None and before.stable is not None:
             stable = self._unless_stopped(pointer, before.stable)
-        candidate = None if pointer.candidate is None else self._take(pointer, pointer.candidate, known, again=again)
         return Route(pointer, stable, candidate)
 
     def _take(self, pointer: Pointer, number: int, known: Mapping[int, Loaded], *, again: bool) -> Loaded | None:

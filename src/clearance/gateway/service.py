@@ -66,12 +66,12 @@ class Gateway:
         """Load what serves again from the store, verifying every byte anew; what is refused leaves the old one serving.
 
         Raises:
-            NotFound: nothing serves for the model there.
+            NotFound: nothing serves for the model there, or somebody else serves it (`served_elsewhere`).
             Unavailable: the version was refused, with the reason's code.
         """
         self.start()
         self._routes.refresh()
-        self._routes.find(model, environment)
+        _check_here(self._routes.find(model, environment))
         self._routes.refresh(anew=(environment, model))
         route = self._routes.find(model, environment)
         refusal = self._routes.refusal_of(route)
@@ -155,6 +155,7 @@ class Gateway:
                     hint=f"leave the version out, or see `GET /v2/models/{model}`",
                 )
         if loaded is None:
+            _check_here(route)
             refusal = self._routes.refusal_of(route)
             raise Unavailable(
                 f"{model}/{route.pointer.stable} was refused: {refusal.reason if refusal else 'it is not loaded'}",
@@ -189,6 +190,16 @@ def _arrays(columns: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
+
+
+def _check_here(route: Route) -> None:
+    """Refuse what only somebody else can answer: an endpoint, or an image that runs elsewhere (`served_elsewhere`)."""
+    if route.elsewhere is not None:
+        raise NotFound(
+            f"{route.pointer.model}/{route.pointer.stable} is served elsewhere: {route.elsewhere}",
+            code="served_elsewhere",
+            hint="ask there; record what it answers with the recorder, so that it is watched like every other",
+        )
 
 
 def _goes_on(route: Route) -> str:
