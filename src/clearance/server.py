@@ -71,6 +71,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "compliance": ("report",),
     "history": ("history",),
+    "mlflow_imports": ("mlflow-imports",),
     "lineage": ("lineage",),
 }
 """Modules of `clearance.api` whose `router` is served under /api/v1, each with the words that lead to it.

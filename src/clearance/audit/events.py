@@ -29,6 +29,8 @@ class Event(StrEnum):
     RISK_LOWERED = "risk.lowered", "from to reason until"
     CONTRACT_SET = "contract.set", "contract"
     PROVENANCE_FILLED = "provenance.filled", "filled provenance"
+    MODEL_IMPORTED = "model.imported", "from name created_at updated_at"
+    VERSION_IMPORTED = "version.imported", "from name created_at updated_at by run_id stage aliases left"
     DATASET_REGISTERED = "dataset.registered", "name rows schema"
     LINEAGE_LINKED = "lineage.linked", "dataset run target"
     VERSION_REGISTERED = "version.registered", "digest"

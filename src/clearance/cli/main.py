@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("clearance.cli.gateway", "See what the gateway serves and refuses."),
     "alerts": ("clearance.cli.alerts", "See what is wrong, take it on, say that it is over."),
     "incidents": ("clearance.cli.incidents", "Work on incidents: timeline, notes, resolution."),
+    "mlflow": ("clearance.cli.mlflow", "Take a registry over from MLflow; pin what lies at an MLflow server."),
     "evidence": ("clearance.cli.evidence", "Sign versions, add statements, see what is known."),
     "checks": ("clearance.cli.checks", "Run suites over versions; see what they found."),
     "keys": ("clearance.cli.keys", "Say whose signatures count, and for what."),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clearance.client.evidence import Evidence
     from clearance.client.gateway import Gateway
     from clearance.client.lineage import Lineage
+    from clearance.client.mlflow import Mlflow
     from clearance.client.monitoring import Monitoring
     from clearance.client.policy import Approvals, Policy, Waivers
     from clearance.client.registry import Datasets, Models, Tags, Templates, Versions
@@ -94,6 +95,13 @@ class Client:
         from clearance.client.registry import Templates
 
         return Templates(self.http)
+
+    @cached_property
+    def mlflow(self) -> Mlflow:
+        """What comes from MLflow's servers."""
+        from clearance.client.mlflow import Mlflow
+
+        return Mlflow(self.http)
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -35,7 +35,7 @@ def create_model(tx: Transaction, caller: Principal, context: Context, asked: As
     if (taken := store.find_place(tx, name)) is not None:
         raise _taken(tx, taken[0], name, tags)
     new = NewModel(
-        name=_free_identity(tx, name), title=name, owner=caller.name, description=asked.get("description", "")
+        name=free_identity(tx, name), title=name, owner=caller.name, description=asked.get("description", "")
     )
     made = registry.create_model(tx, caller, new)
     for key, text in tags.items():
@@ -119,7 +119,7 @@ def _said(tx: Transaction, context: Context, name: str) -> Message:
     return {"registered_model": models_said(tx, context, [find_model(tx, name)])[0]}
 
 
-def _free_identity(tx: Transaction, name: str) -> str:
+def free_identity(tx: Transaction, name: str) -> str:
     """Return an identity that tells what the model is called, and that none has or had."""
     wanted = names.slug(name)
     return f"{wanted}-{tx.new_id('m')[-10:]}" if store.is_taken(tx, wanted) else wanted

@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Bring the tables to this revision."""
     _create_artifacts()
     _create_webhooks()
+    _create_imports()
 
 
 def _create_artifacts() -> None:
@@ -100,3 +101,19 @@ def _create_webhooks() -> None:
     )
     op.create_index(op.f("ix_mlflow_webhook_messages_webhook"), "mlflow_webhook_messages", ["webhook"])
     op.create_index(op.f("ix_mlflow_webhook_messages_next_at"), "mlflow_webhook_messages", ["next_at"])
+
+
+def _create_imports() -> None:
+    op.create_table(
+        "mlflow_imports",
+        sa.Column("origin", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model"], ["registry_models.name"], name=op.f("fk_mlflow_imports_model_registry_models")
+        ),
+        sa.PrimaryKeyConstraint("origin", "name", "number", name=op.f("pk_mlflow_imports")),
+    )

@@ -1,0 +1,1 @@
+"""What came from an MLflow server, under which name and number there?"""
