@@ -85,7 +85,7 @@ def parse_number(text: str) -> int:
 
 def slug(name: str) -> str:
     """Return a model's identity for a name: what of it an identity can have, in lower case; `model` if nothing."""
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    letters = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9._]+", "-", letters).strip("._-")[:_LONGEST_SLUG].rstrip("._-") or "model"
 
 

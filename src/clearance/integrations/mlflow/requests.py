@@ -92,7 +92,7 @@ def tags(name: str, found: Any) -> dict[str, str]:
     """Read tags: a list of `{"key", "value"}`; of two with one key the last one counts."""
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise _wrong(name, found)
-    return {text("key", each.get("key") or ""): text("value", each.get("value") or "") for each in found}
+    return {text("key", _given(each, "key")): text("value", _given(each, "value")) for each in found}
 
 
 TEXT = Field(text)
@@ -115,6 +115,11 @@ def _read(fields: Mapping[str, Field], found: Mapping[str, Any]) -> dict[str, An
         if sent is not None:
             made[name] = field.read(name, sent)
     return made
+
+
+def _given(item: Mapping[str, Any], name: str) -> Any:
+    found = item.get(name)
+    return "" if found is None else found
 
 
 def _wrong(name: str, found: Any) -> Exception:

@@ -1,0 +1,559 @@
+"""MLflow's registry protocol over the wire: what its clients see, and what Clearance keeps, on both databases."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from clearance.access import service as access
+from clearance.access.model import GRANTS, NewToken, Permission, Principal, Role, Scope
+from clearance.api import mlflow as routes
+from clearance.app import Clearance
+from clearance.audit import log
+from clearance.delivery import service as delivery
+from clearance.delivery.model import NewPromotion, RollbackRequest
+from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX
+from clearance.policy import service as policy
+from clearance.policy.pack import PackSource
+from clearance.registry import service as registry
+from clearance.registry.model import File, ModelChange, NewModel, NewVersion, Risk, SourceKind, VersionStatus
+from tests.conftest import person
+from tests.delivery.conftest import PACK
+from tests.integrations.mlflow.calls import Registry, registry_of
+from tests.policy.registered import ADA, approve, ready, register
+
+ROOT = person("root")
+
+
+@pytest.fixture
+def speak() -> Iterator[Callable[..., Registry]]:
+    """Return a function that gives the protocol of an installation, spoken by root or by somebody else."""
+    made: list[Registry] = []
+
+    def speaking(parts: Clearance, principal: Principal | None = ROOT) -> Registry:
+        made.append(registry_of(parts, principal))
+        return made[-1]
+
+    yield speaking
+    for each in made:
+        each.http.close()
+
+
+@pytest.fixture
+def mlflow(speak: Callable[..., Registry], parts: Clearance) -> Registry:
+    return speak(parts)
+
+
+@pytest.fixture
+def sqlite_mlflow(speak: Callable[..., Registry], sqlite_parts: Clearance) -> Registry:
+    """The same on SQLite only."""
+    return speak(sqlite_parts)
+
+
+@pytest.fixture
+def open_pack(parts: Clearance) -> None:
+    """Let any version that has a digest and is in use serve anywhere."""
+    with parts.database.write() as tx:
+        policy.install_pack(tx, ROOT, PackSource(source=PACK))
+
+
+def add_files(parts: Clearance, model: str, content: bytes = b"weights") -> int:
+    """Register a version with a file natively."""
+    digest, size = parts.blobs.put([content])
+    new = NewVersion(files=(File(path="MLmodel", size=size, sha256=digest),))
+    with parts.database.write() as tx:
+        return registry.register_version(tx, ROOT, parts.blobs, model, new, again=True).number
+
+
+def promote(parts: Clearance, model: str, number: int, environment: str = "production") -> None:
+    with parts.database.write() as tx:
+        wanted = NewPromotion(model=model, number=number, environment=environment)
+        assert delivery.promote(tx, ROOT, parts.gate, wanted).moved
+
+
+# Names
+
+
+def test_a_model_gets_an_identity_made_of_its_name_and_its_creator_as_owner(mlflow: Registry, parts: Clearance) -> None:
+    made = mlflow.create(
+        "Größe der Kredite!", description="what it does", tags=[{"key": "team", "value": "risk"}]
+    ).model
+    assert made["name"] == "Größe der Kredite!"
+    assert made["tags"] == [{"key": "team", "value": "risk"}]
+    with parts.database.read() as tx:
+        model = registry.get_model(tx, "grosse-der-kredite")
+    assert (model.title, model.owner, model.description) == ("Größe der Kredite!", "user:root", "what it does")
+    assert made["creation_timestamp"] == int(model.created_at.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"), [("模型", "model"), ("..x", "x"), ("A b__C", "a-b__c"), ("-", "model"), ("x" * 255, "x" * 80)]
+)
+def test_every_name_leads_to_an_identity(mlflow: Registry, parts: Clearance, name: str, identity: str) -> None:
+    if name == "..x":  # MLflow refuses it for a path
+        assert mlflow.create(name).word == "INVALID_PARAMETER_VALUE"
+        return
+    assert mlflow.create(name).status == 200
+    with parts.database.read() as tx:
+        assert registry.get_model(tx, identity).title == name
+
+
+def test_two_names_that_would_have_one_identity_get_two(mlflow: Registry, parts: Clearance) -> None:
+    for name in ("Car Loan", "car loan", "car-loan"):
+        assert mlflow.create(name).status == 200
+    with parts.database.read() as tx:
+        found = {registry.find_by_title(tx, name) for name in ("Car Loan", "car loan", "car-loan")}
+    assert len({model.name for model in found if model}) == 3
+
+
+def test_a_rename_changes_what_a_model_is_called_and_nothing_else(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("old")
+    mlflow.add("old")
+    assert mlflow.call("POST", "registered-models/rename", name="old", new_name="new").model["name"] == "new"
+    assert mlflow.get("old").word == "RESOURCE_DOES_NOT_EXIST"
+    assert mlflow.get_version("new", 1).version["name"] == "new"
+    assert mlflow.create("old").status == 200
+    with parts.database.read() as tx:
+        assert registry.get_model(tx, "old").title == "new"
+        assert registry.get_version(tx, "old", 1).digest == ""
+
+
+def test_the_name_of_a_deleted_model_can_be_given_anew_while_its_history_stays(
+    mlflow: Registry, parts: Clearance
+) -> None:
+    mlflow.create("car-loan")
+    mlflow.add("car-loan")
+    assert mlflow.call("DELETE", "registered-models/delete", name="car-loan").body == {}
+    for gone in (mlflow.get("car-loan"), mlflow.get_version("car-loan", 1), mlflow.add("car-loan")):
+        assert gone.word == "RESOURCE_DOES_NOT_EXIST"
+    assert mlflow.search("registered-models").names == []
+    assert mlflow.create("car-loan").status == 200
+    assert mlflow.add("car-loan").version["version"] == "1"
+    with parts.database.read() as tx:
+        assert registry.get_version(tx, "car-loan", 1).status is VersionStatus.RETIRED
+        told = [entry.event for entry in log.entries(tx, subject="model/car-loan").items]
+    assert {"model.created", "version.registered", "model.deleted"} <= set(told)
+
+
+# Native and MLflow's clients
+
+
+def test_what_was_made_natively_shows_in_mlflow(mlflow: Registry, parts: Clearance) -> None:
+    with parts.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="fraud", owner="user:ada", description="finds fraud"))
+    add_files(parts, "fraud")
+    with parts.database.write() as tx:
+        registry.set_tag(tx, ADA, "fraud", 1, "k", "v")
+    version = mlflow.get_version("fraud", 1).version
+    assert (version["current_stage"], version["status"], version["user_id"]) == ("None", "READY", "user:root")
+    assert version["tags"] == [{"key": "k", "value": "v"}]
+    assert mlflow.get("fraud").model["description"] == "finds fraud"
+    assert mlflow.search("model-versions", "name = 'fraud' AND tags.k = 'v'").names == [("fraud", "1")]
+    uri = mlflow.call("GET", "model-versions/get-download-uri", name="fraud", version="1").body["artifact_uri"]
+    assert uri == "http://clearance.test/api/2.0/mlflow-artifacts/artifacts/versions/fraud/1" == version["source"]
+    assert mlflow.http.get(uri + "/MLmodel").content == b"weights"
+
+
+def test_a_retired_or_quarantined_version_says_so_in_its_status_message(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    with parts.database.write() as tx:
+        registry.quarantine_version(tx, ROOT, "m", 1, "poisoned data")
+    assert mlflow.get_version("m", 1).version["status_message"] == "quarantined: poisoned data"
+    refused = mlflow.set_alias("m", "best", 1)
+    assert (refused.status, refused.word) == (409, "RESOURCE_CONFLICT")
+
+
+def test_a_model_that_is_renamed_natively_is_found_under_its_title(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("m")
+    with parts.database.write() as tx:
+        registry.update_model(tx, ROOT, "m", ModelChange(title="Model of the year"))
+    assert mlflow.get("Model of the year").model["name"] == "Model of the year"
+
+
+# Versions
+
+
+def test_a_version_elsewhere_behaves_as_in_mlflow_but_serves_nowhere_until_it_is_pinned(
+    mlflow: Registry, parts: Clearance, open_pack: None
+) -> None:
+    mlflow.create("m")
+    made = mlflow.add("m", "runs:/abc/model", run_id="abc", run_link="http://runs/abc", description="first").version
+    assert {key: made[key] for key in ("source", "run_id", "run_link", "description", "status", "version")} == {
+        "source": "runs:/abc/model",
+        "run_id": "abc",
+        "run_link": "http://runs/abc",
+        "description": "first",
+        "status": "READY",
+        "version": "1",
+    }
+    asked = mlflow.call("GET", "model-versions/get-download-uri", name="m", version="1")
+    assert asked.body == {"artifact_uri": "runs:/abc/model"}
+    refused = mlflow.set_alias("m", "champion", 1)
+    assert (refused.status, refused.word, refused.body["clearance"]["code"]) == (
+        403,
+        "PERMISSION_DENIED",
+        "version_unpinned",
+    )
+    digest, size = parts.blobs.put([b"weights"])
+    with parts.database.write() as tx:
+        assert registry.get_version(tx, "m", 1).digest == ""
+        registry.pin_version(tx, ROOT, parts.blobs, "m", 1, (File(path="MLmodel", size=size, sha256=digest),))
+    assert mlflow.set_alias("m", "champion", 1).status == 200
+    assert mlflow.get_version("m", 1).version["source"] == "runs:/abc/model"
+    assert (
+        mlflow.call("GET", "model-versions/get-download-uri", name="m", version="1")
+        .body["artifact_uri"]
+        .endswith("/versions/m/1")
+    )
+
+
+def test_a_copy_shares_bytes_lineage_and_run_with_its_original(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("from")
+    mlflow.create("to")
+    add_files(parts, "from")
+    mlflow.add("from", "s3://bucket/x", run_id="r1")
+    assert mlflow.add("to", "models:/from/1").version["source"] == "models:/from/1"
+    assert mlflow.add("to", "models:/from/latest").version["run_id"] == "r1"
+    with parts.database.read() as tx:
+        original, copy, other = (registry.get_version(tx, *which) for which in [("from", 1), ("to", 1), ("to", 2)])
+    assert copy.digest == original.digest
+    assert copy.provenance.parents == ("from/1",)
+    assert (other.digest, other.source.kind, other.source.uri) == ("", SourceKind.REFERENCE, "s3://bucket/x")
+
+
+def test_a_deleted_version_is_gone_for_mlflow_and_a_tombstone_here(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    mlflow.add("m")
+    mlflow.set_alias("m", "best", 1)
+    assert mlflow.call("DELETE", "model-versions/delete", name="m", version="1").body == {}
+    assert mlflow.get_version("m", 1).word == "RESOURCE_DOES_NOT_EXIST"
+    assert mlflow.by_alias("m", "best").word == "INVALID_PARAMETER_VALUE"
+    assert "aliases" not in mlflow.get("m").model
+    assert mlflow.search("model-versions", "name = 'm'").names == [("m", "2")]
+    assert mlflow.add("m").version["version"] == "3"
+    with parts.database.read() as tx:
+        assert registry.get_version(tx, "m", 1).status is VersionStatus.DELETED
+
+
+def test_descriptions_are_changed_and_taken_away_with_a_leaf_in_the_log(mlflow: Registry, parts: Clearance) -> None:
+    mlflow.create("m", description="one")
+    mlflow.add("m", description="one")
+    changed = mlflow.call("PATCH", "model-versions/update", name="m", version="1", description="two").version
+    assert changed["description"] == "two"
+    assert "description" not in mlflow.call("PATCH", "model-versions/update", name="m", version="1").version
+    assert mlflow.call("PATCH", "registered-models/update", name="m", description="two").model["description"] == "two"
+    assert "description" not in mlflow.call("PATCH", "registered-models/update", name="m").model
+    with parts.database.read() as tx:
+        told = [entry.data for entry in log.entries(tx, subject="model/m/1").items if entry.event == "version.updated"]
+    assert told == [{"changed": {"description": None}}, {"changed": {"description": "two"}}]
+
+
+def test_saying_again_what_is_so_already_changes_nothing(mlflow: Registry) -> None:
+    mlflow.create("m", description="one")
+    mlflow.add("m")
+    for _ in range(2):
+        assert mlflow.call("PATCH", "registered-models/update", name="m", description="one").status == 200
+        assert mlflow.call("POST", "registered-models/rename", name="m", new_name="m").status == 200
+        assert mlflow.set_alias("m", "best", 1).status == 200
+        assert mlflow.move("m", 1, "Archived").version["current_stage"] == "Archived"
+        assert mlflow.call("POST", "registered-models/set-tag", name="m", key="k", value="v").body == {}
+    for _ in range(2):
+        assert mlflow.call("DELETE", "registered-models/delete-tag", name="m", key="k").body == {}
+        assert mlflow.call("DELETE", "registered-models/alias", name="m", alias="best").body == {}
+
+
+# Aliases and stages
+
+
+def test_free_aliases_move_as_people_like(mlflow: Registry) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    mlflow.add("m")
+    for number in (1, 2, 1):
+        assert mlflow.set_alias("m", "best", number).body == {}
+        assert mlflow.by_alias("m", "best").version["version"] == str(number)
+    mlflow.set_alias("m", "Best", 2)
+    assert mlflow.get("m").model["aliases"] == [{"alias": "Best", "version": "2"}, {"alias": "best", "version": "1"}]
+    assert mlflow.get_version("m", 1).version["aliases"] == ["best"]
+    assert mlflow.by_alias("m", "latest").version["version"] == "2"
+
+
+def test_a_guarded_alias_that_policy_denies_stays_and_the_error_names_the_rules(
+    mlflow: Registry, parts: Clearance
+) -> None:
+    register(parts)  # nothing signed, nothing measured
+    refused = mlflow.set_alias("car-loan", "champion", 1)
+    assert (refused.status, refused.word) == (403, "PERMISSION_DENIED")
+    said, decided = refused.body["message"], refused.body["clearance"]
+    assert decided["code"] == "promotion_denied"
+    assert "car-loan/1 may not serve in production" in said
+    for rule in decided["details"]["rules"]:
+        assert f"{rule['id']}: {rule['message']}" in said
+    assert "clearance evidence sign car-loan 1" in said
+    assert mlflow.by_alias("car-loan", "champion").word == "INVALID_PARAMETER_VALUE"
+    with parts.database.read() as tx:
+        assert policy.get_decision(tx, decided["details"]["decision"]).outcome == "denied"
+
+
+def test_a_guarded_alias_that_waits_for_people_moves_once_they_have_approved(
+    mlflow: Registry, parts: Clearance
+) -> None:
+    ready(parts, risk=Risk.FULL)
+    waiting = mlflow.set_alias("car-loan", "champion", 1)
+    assert (waiting.status, waiting.word) == (403, "PERMISSION_DENIED")
+    told = waiting.body["clearance"]
+    assert told["code"] == "promotion_pending"
+    assert told["details"]["approval"] in waiting.body["message"]
+    assert "http://clearance.test/approvals" in waiting.body["message"]
+    again = mlflow.set_alias("car-loan", "champion", 1)
+    assert again.body["clearance"]["details"]["approval"] == told["details"]["approval"]
+    approve(parts, told["details"]["approval"])
+    assert mlflow.set_alias("car-loan", "champion", 1).body == {}
+    version = mlflow.by_alias("car-loan", "champion").version
+    assert (version["version"], version["current_stage"], version["aliases"]) == ("1", "Production", ["champion"])
+
+
+def test_guarded_aliases_and_stages_follow_native_promotions_and_rollbacks(
+    mlflow: Registry, parts: Clearance, open_pack: None
+) -> None:
+    mlflow.create("m")
+    for content in (b"1", b"2"):
+        add_files(parts, "m", content)
+    mlflow.set_alias("m", "champion", 1)
+    promote(parts, "m", 2)
+    assert mlflow.by_alias("m", "champion").version["version"] == "2"
+    assert mlflow.get("m").model["aliases"] == [{"alias": "champion", "version": "2"}]
+    assert [mlflow.get_version("m", number).version["current_stage"] for number in (1, 2)] == ["None", "Production"]
+    with parts.database.write() as tx:
+        delivery.rollback(tx, ROOT, parts.gate, "m", RollbackRequest(reason="worse"))
+    assert mlflow.by_alias("m", "champion").version["version"] == "1"
+    assert mlflow.get_version("m", 1).version["aliases"] == ["champion"]
+    kept = mlflow.call("DELETE", "registered-models/alias", name="m", alias="champion")
+    assert (kept.status, kept.body["clearance"]["code"]) == (409, "alias_guarded")
+
+
+def test_a_stage_that_serves_is_reached_by_promotion_and_the_one_before_is_archived_on_demand(
+    mlflow: Registry, parts: Clearance, open_pack: None
+) -> None:
+    mlflow.create("m")
+    for content in (b"1", b"2", b"3"):
+        add_files(parts, "m", content)
+    assert mlflow.move("m", 1, "staging").version["current_stage"] == "Staging"
+    assert mlflow.move("m", 1, "Production").version["current_stage"] == "Production"
+    assert mlflow.move("m", 2, "Production", archive_existing_versions=True).version["current_stage"] == "Production"
+    assert mlflow.move("m", 3, "Production").status == 200
+    assert mlflow.move("m", 2, "Staging").status == 200
+    stages = [mlflow.get_version("m", number).version["current_stage"] for number in (1, 2, 3)]
+    assert stages == ["Archived", "Staging", "Production"]
+    latest = mlflow.call("POST", "registered-models/get-latest-versions", name="m").body["model_versions"]
+    assert {each["current_stage"]: each["version"] for each in latest} == {
+        "Archived": "1",
+        "Staging": "2",
+        "Production": "3",
+    }
+    only = mlflow.call("GET", "registered-models/get-latest-versions", name="m", stages=["production"])
+    assert [each["version"] for each in only.body["model_versions"]] == ["3"]
+    with parts.database.read() as tx:
+        assert {each.environment: each.stable for each in delivery.list_pointers(tx, "m")} == {
+            "production": 3,
+            "staging": 2,
+        }
+
+
+def test_a_stage_that_policy_denies_is_not_reached_and_nothing_is_archived(mlflow: Registry, parts: Clearance) -> None:
+    register(parts)
+    refused = mlflow.move("car-loan", 1, "Production", archive_existing_versions=True)
+    assert (refused.status, refused.body["clearance"]["code"]) == (403, "promotion_denied")
+    assert mlflow.get_version("car-loan", 1).version["current_stage"] == "None"
+
+
+def test_what_serves_is_neither_archived_nor_deleted(mlflow: Registry, parts: Clearance, open_pack: None) -> None:
+    mlflow.create("m")
+    add_files(parts, "m")
+    promote(parts, "m", 1, "staging")
+    for refused in (
+        mlflow.move("m", 1, "Archived"),
+        mlflow.move("m", 1, "None"),
+        mlflow.call("DELETE", "model-versions/delete", name="m", version="1"),
+        mlflow.call("DELETE", "registered-models/delete", name="m"),
+    ):
+        assert (refused.status, refused.word) == (409, "RESOURCE_CONFLICT")
+        assert refused.body["clearance"]["code"] == "version_serves"
+        assert "staging" in refused.body["message"]
+    assert mlflow.get_version("m", 1).version["current_stage"] == "Staging"
+
+
+# Search
+
+
+def test_pages_follow_each_other_without_gap_or_double(mlflow: Registry) -> None:
+    for number in range(7):
+        mlflow.create(f"m{number}")
+    seen: list[tuple[str, str | None]] = []
+    token: dict[str, Any] = {}
+    while True:
+        page = mlflow.search("registered-models", max_results=3, order_by=["name DESC"], **token)
+        seen += page.names
+        if "next_page_token" not in page.body:
+            break
+        token = {"page_token": page.body["next_page_token"]}
+    assert [name for name, _ in seen] == [f"m{number}" for number in reversed(range(7))]
+
+
+def test_prompts_are_found_only_by_those_who_ask_for_them(mlflow: Registry) -> None:
+    prompt = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    mlflow.create("model")
+    mlflow.create("prompt", tags=prompt)
+    mlflow.add("prompt", "dummy-source", tags=[*prompt, {"key": "mlflow.prompt.text", "value": "Say {{x}}"}])
+    assert mlflow.search("registered-models").names == [("model", None)]
+    assert mlflow.search("model-versions").names == []
+    asked = "tags.`mlflow.prompt.is_prompt` = 'true'"
+    assert mlflow.search("registered-models", asked).names == [("prompt", None)]
+    assert mlflow.search("model-versions", asked).names == [("prompt", "1")]
+    assert "already taken by a prompt" in mlflow.create("prompt").body["message"]
+    assert mlflow.add("model", "models:/prompt/1").word == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("name LIKE 'A%'", ["Ab"]),
+        ("name ILIKE 'A%'", ["Ab", "a*b", "a_b", "axb"]),
+        ("name LIKE 'a_b'", ["a*b", "a_b", "axb"]),
+        ("name LIKE 'a*b'", ["a*b"]),
+        ("name LIKE '%[x]'", ["[x]"]),
+        ("name LIKE '\\%'", []),
+        ("name != 'Ab' AND name NOT IN ('a*b', '[x]')", ["a_b", "axb"]),
+        ("tags.k = 'v'", ["Ab", "a_b"]),
+        ("tags.k != 'v'", ["axb"]),
+        ("tags.k LIKE 'V%'", []),
+        ("tags.k ILIKE 'V%' AND tags.j = 'w'", ["a_b"]),
+        ("tags.k = 'v' AND tags.k != 'v'", []),
+    ],
+)
+def test_the_same_filter_finds_the_same_on_both_databases(mlflow: Registry, text: str, found: list[str]) -> None:
+    said = {"Ab": {"k": "v"}, "a_b": {"k": "v", "j": "w"}, "axb": {"k": "u"}, "a*b": {}, "[x]": {}}
+    for name, tags in said.items():
+        mlflow.create(name, tags=[{"key": key, "value": value} for key, value in tags.items()])
+    assert sorted(name for name, _ in mlflow.search("registered-models", text).names) == sorted(found)
+
+
+def test_a_long_list_is_searched_for(mlflow: Registry) -> None:
+    mlflow.create("m")
+    mlflow.add("m", run_id="r0")
+    many = ", ".join(f"'r{number}'" for number in range(4000))
+    assert mlflow.search("model-versions", f"run_id IN ({many})").names == [("m", "1")]
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "Missing value for required parameter 'name'"),
+        (b"not json", "it is not JSON"),
+        (b"[]", "no JSON object"),
+        (b'{"name": null}', "Missing value"),
+        (b'{"name": ""}', "Missing value"),
+        (b'{"name": 5}', "Hint: Value was of type 'int'"),
+        (b'{"name": "a\\u0000b"}', "null characters"),
+        (b'{"name": "\\ud800"}', "no text in UTF-8"),
+        (b'{"name": "a", "tags": {}}', "Hint: Value was of type 'dict'"),
+        (b'{"name": "a", "tags": [5]}', "Invalid value"),
+        (b'{"name": "a", "tags": [{"key": 5}]}', "Invalid value"),
+        (b'{"name": "a", "tags": [{"key": "k", "value": {}}]}', "Invalid value"),
+        (b"[" * 100_000, "can't be read"),
+        (b"\xff\xfe", "can't be read"),
+    ],
+)
+def test_a_body_that_cant_be_meant_is_refused_in_words(sqlite_mlflow: Registry, body: bytes, why: str) -> None:
+    answer = sqlite_mlflow.http.post(PREFIX + "registered-models/create", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert why in answer.json()["message"]
+
+
+@pytest.mark.parametrize("query", ["name=%FF", "name=a%00b", "name=a&version=1&version=2", "max_results=x", "%"])
+def test_a_query_that_cant_be_meant_is_refused_in_words(sqlite_mlflow: Registry, query: str) -> None:
+    http = sqlite_mlflow.http
+    for path in ("model-versions/get", "registered-models/search", "registered-models/get"):
+        answer = http.get(f"{PREFIX}{path}?{query}")
+        assert answer.status_code in {200, 400, 404}, answer.text
+        assert answer.status_code == 200 or answer.json()["error_code"].startswith(("INVALID", "RESOURCE"))
+
+
+def test_a_path_or_method_that_there_is_not_is_told_in_the_words_of_the_protocol(sqlite_mlflow: Registry) -> None:
+    http = sqlite_mlflow.http
+    answer = http.put(PREFIX + "registered-models/create")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+
+
+def test_a_mistake_of_ours_is_told_as_one(sqlite_mlflow: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_run", lambda *_arguments: 1 / 0)
+    answer = sqlite_mlflow.call("GET", "registered-models/get", name="m")
+    assert (answer.status, answer.word) == (500, "INTERNAL_ERROR")
+    assert "not in your request" in answer.body["message"]
+
+
+# Access
+
+
+def test_every_endpoint_is_open_to_the_roles_with_its_permission_and_to_no_other(
+    speak: Callable[..., Registry], sqlite_parts: Clearance
+) -> None:
+    for role in Role:
+        mlflow = speak(sqlite_parts, person("x", role))
+        for endpoint in ENDPOINTS:
+            asked = {key: "x" for key, field in endpoint.fields.items() if field.required}
+            answer = mlflow.call(endpoint.method, endpoint.path, **asked)
+            allowed = endpoint.permission in GRANTS[role]
+            assert (answer.word != "PERMISSION_DENIED") == allowed, (role, endpoint.path, answer)
+
+
+def test_the_table_of_permissions_names_every_endpoint() -> None:
+    assert len(routes.PERMISSIONS) == len(ENDPOINTS) == 22
+    assert routes.PERMISSIONS["GET", PREFIX + "registered-models/get"] is Permission.READ
+
+
+def test_a_token_is_taken_as_bearer_and_as_the_password_of_a_user(
+    speak: Callable[..., Registry], sqlite_parts: Clearance
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        secret = access.issue_token(tx, ROOT, NewToken(name="ci", roles=(Role.VIEWER,))).secret
+    speak(sqlite_parts).create("m")
+    mlflow = speak(sqlite_parts, None)
+    basic = base64.b64encode(f"anybody:{secret}".encode()).decode()
+    for sent, status in (("", 401), ("Bearer clr.nobody.x", 401), (f"Bearer {secret}", 200), (f"Basic {basic}", 200)):
+        mlflow.http.headers["authorization"] = sent
+        answer = mlflow.get("m")
+        assert answer.status == status, sent
+        assert status == 200 or answer.word == "UNAUTHENTICATED"
+    assert mlflow.create("n").word == "PERMISSION_DENIED"
+
+
+def test_a_token_narrowed_to_a_model_reaches_that_model_only(
+    speak: Callable[..., Registry], sqlite_parts: Clearance
+) -> None:
+    mlflow = speak(sqlite_parts)
+    mlflow.create("Mine")
+    mlflow.create("Theirs")
+    mlflow.add("Theirs")
+    narrowed = speak(sqlite_parts, replace(person("x", Role.DEVELOPER), scope=Scope(models=("mine",))))
+    assert narrowed.add("Mine").status == 200
+    assert narrowed.get("Mine").status == 200
+    for refused in (
+        narrowed.get("Theirs"),
+        narrowed.add("Theirs"),
+        narrowed.get("nothing"),
+        narrowed.create("another"),
+        narrowed.search("registered-models"),
+        narrowed.add("Mine", "models:/Theirs/1"),
+    ):
+        assert refused.word == "PERMISSION_DENIED"
