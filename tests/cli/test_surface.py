@@ -19,7 +19,7 @@ from clearance.cli.main import COMMANDS
 from clearance.errors import InvalidInput
 
 HEAVY = {"fastapi", "sqlalchemy", "numpy", "pyarrow", "pandas", "onnxruntime", "httpx", "pydantic", "alembic", "dbos"}
-NO_JSON = {"serve", "audit key", "audit checkpoint"}
+NO_JSON = {"serve", "audit key", "audit checkpoint", "audit witness"}
 """Commands whose output is a format of its own, or that do not end."""
 
 
@@ -110,7 +110,7 @@ def test_audit_verify_ends_with_one_when_anything_was_changed(tmp_path: Path, ch
             leaf = connection.execute("select leaf from audit_leaves where position = 0").fetchone()[0]
             connection.execute("update audit_leaves set leaf = ? where position = 0", (leaf[:-2] + b" }",))
         else:
-            connection.execute("update audit_checkpoints set note = replace(note, 'clearance', 'klearance')")
+            connection.execute("update audit_head set note = replace(note, 'clearance', 'klearance')")
     connection.close()
     done = run("audit", "verify", "--json", home=tmp_path)
     assert done.returncode == 1
@@ -119,18 +119,22 @@ def test_audit_verify_ends_with_one_when_anything_was_changed(tmp_path: Path, ch
 
 def test_a_proof_of_the_log_is_checked_on_this_side(tmp_path: Path) -> None:
     other = "clearance.local/log+" + "649d0e11+Acm8d+T3W+7y+pwMOeprESvfLyNbbMOIqaBdBO61nZGq"
+    kept = tmp_path / "kept.txt"
     for name in ("a", "b", "c"):
         assert run("models", "create", name, "--owner", "ada", home=tmp_path).returncode == 0
+        if name == "a":
+            kept.write_text(run("audit", "checkpoint", home=tmp_path).stdout, "utf-8")
     key = run("audit", "key", home=tmp_path).stdout.strip()
     proven = run("audit", "prove", "1", "--pin", key, home=tmp_path)
     assert (proven.returncode, "leaf 1 is in the log of 3 leaves" in proven.stdout) == (0, True), proven.stderr
     assert ("model/b" in proven.stdout, "by the key you pinned" in proven.stdout) == (True, True)
-    grown = run("audit", "consistency", "1", "--json", home=tmp_path)
+    grown = run("audit", "consistency", str(kept), "--json", home=tmp_path)
     assert (grown.returncode, json.loads(grown.stdout)["newer"], json.loads(grown.stdout)["verifier"]) == (0, 3, key)
-    assert f"--pin '{key}'" in run("audit", "consistency", "1", "2", home=tmp_path).stdout
-    for words in (("prove", "1"), ("consistency", "1")):
+    assert f"--pin '{key}'" in run("audit", "consistency", str(kept), "3", home=tmp_path).stdout
+    for words in (("prove", "1"), ("consistency", str(kept))):
         assert run("audit", *words, "--pin", other, home=tmp_path).returncode == 1
     assert run("audit", "prove", "9", home=tmp_path).returncode == 2
+    assert "give the checkpoint that you kept" in run("audit", "consistency", "2", home=tmp_path).stderr
     assert run("audit", "consistency", "3", "1", home=tmp_path).returncode == 2
 
 
