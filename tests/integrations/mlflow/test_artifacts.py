@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -210,6 +211,31 @@ def test_what_a_path_names_is_not_collected_and_what_it_named_before_is(parts: C
         assert digest_of(b"new") in set(parts.needed_blobs(tx))
         assert digest_of(b"old") not in set(parts.needed_blobs(tx))
     assert collection.usage(parts.database, parts.blobs, parts.needed_blobs).unneeded == 1
+
+
+def test_many_who_put_at_the_same_paths_at_once_leave_one_of_their_bytes_each(parts: Clearance) -> None:
+    def work(worker: int) -> None:
+        for path in ("r/a", "r/b", f"r/own/{worker}"):
+            put(parts, path, f"{worker}".encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    assert names(parts, "r") == ["a", "b", "own/"]
+    assert len(names(parts, "r/own")) == 16
+    with parts.database.read() as tx:
+        assert service.find(tx, ADA, "r/a").size in {1, 2}
+
+
+def test_a_path_is_never_a_file_and_a_folder_also_when_both_come_at_once(parts: Clearance) -> None:
+    def work(number: int) -> bool:
+        try:
+            put(parts, f"x{number // 2}" + "/below" * (number % 2), b"x")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(work, range(20))) == 10
 
 
 def test_bytes_that_are_not_in_the_store_are_named_by_nothing(sqlite_parts: Clearance) -> None:

@@ -197,7 +197,7 @@ def test_a_password_in_the_address_is_not_kept(client: Client) -> None:
 
 
 def bring(parts: Clearance, number: int | None, name: str = "Loan", **more: Any) -> Any:
-    times = {"created_at": BORN, "updated_at": BORN}
+    times: dict[str, Any] = {"created_at": BORN, "updated_at": BORN}
     with parts.database.write() as tx:
         if number is None:
             return service.import_model(tx, ADA, OriginalModel(origin=ORIGIN, name=name, **times, **more))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +22,7 @@ from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.delivery import service as delivery
-from clearance.errors import Forbidden, InvalidInput
+from clearance.errors import Forbidden, InvalidInput, Unavailable
 from clearance.integrations.mlflow.webhooks import model as values
 from clearance.integrations.mlflow.webhooks import service, store
 from clearance.integrations.mlflow.webhooks.addresses import Poster, is_public
@@ -28,6 +32,7 @@ from clearance.integrations.mlflow.webhooks.sending import Sender
 from clearance.registry import service as registry
 from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
 from tests.conftest import person
+from tests.delivery.conftest import prepare, promote
 from tests.integrations.mlflow.real import run_script
 from tests.server.process import Server
 
@@ -78,10 +83,7 @@ class Receiver:
 
     def bodies(self) -> list[dict[str, Any]]:
         """Return what came since the last time, in order."""
-        found = []
-        while not self.got.empty():
-            found.append(json.loads(self.got.get()[1]))
-        return found
+        return [json.loads(body) for _, body in _drained(self)]
 
 
 @pytest.fixture
@@ -157,6 +159,23 @@ def test_a_change_that_was_made_natively_is_told_in_mlflows_words_and_order(
         ("model_version_alias.deleted", {**name, "alias": "fresh"}),
     ]
     assert driver(parts).turn() == 0
+
+
+def test_a_guarded_alias_is_told_of_whenever_what_serves_changes_and_once(
+    parts: Clearance, clock: FixedClock, receiver: Receiver
+) -> None:
+    prepare(parts)
+    hook(parts, receiver.url)
+    with parts.database.write() as tx:
+        delivery.set_alias(tx, ADA, parts.gate, parts.guards, "car-loan", "champion", 1)
+    clock.advance(timedelta(hours=1))
+    promote(parts, 2)
+    driver(parts).turn()
+    named = {"name": "car-loan", "alias": "champion"}
+    assert told(receiver) == [
+        ("model_version_alias.created", {**named, "version": "1"}),
+        ("model_version_alias.created", {**named, "version": "2"}),
+    ]
 
 
 def test_a_webhook_is_told_of_what_it_wants_and_a_disabled_one_of_nothing(
@@ -242,9 +261,9 @@ def test_a_process_that_dies_between_collecting_and_sending_loses_nothing_and_do
     dying.collect()
     dying.collect()
     with sqlite_parts.database.write() as tx:
-        assert len(store.take_due(tx, 10, timedelta(minutes=10))) == 1  # and dies, holding it
+        assert len(store.take_due(tx, 10, timedelta(minutes=1))) == 1  # and dies, holding it
     assert driver(sqlite_parts).turn() == 0
-    clock.advance(timedelta(minutes=11))
+    clock.advance(timedelta(minutes=2))
     assert driver(sqlite_parts).turn() == 1
     assert len(told(receiver)) == 1
 
@@ -323,6 +342,26 @@ def test_a_name_that_turns_to_a_private_address_after_it_was_checked_gains_nothi
     poster.check("http://rebinding.example/")
     with pytest.raises(Forbidden):
         poster.post("http://rebinding.example/", b"{}", {})
+
+
+def test_a_receiver_that_answers_a_byte_at_a_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearance.integrations.mlflow.webhooks.addresses._ALL_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1000:
+                    line.sendall(bytes([byte]))
+                    time.sleep(0.05)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        begun = time.monotonic()
+        with pytest.raises(Unavailable, match="ReadTimeout"):
+            Poster(["127.0.0.1"]).post(f"http://127.0.0.1:{listening.getsockname()[1]}/", b"{}", {})
+        assert time.monotonic() - begun < 4
+        dripping.join()
 
 
 def test_a_redirect_is_not_followed(sqlite_parts: Clearance, receiver: Receiver) -> None:
@@ -438,3 +477,33 @@ def test_a_refused_webhook_does_not_stop_the_change_that_it_would_tell_of(
     hook(sqlite_parts, "http://169.254.169.254/")
     model(sqlite_parts, "car-loan")
     assert Driver(sqlite_parts.database, sqlite_parts.guards, sqlite_parts.webhook_sender).turn() == 0
+
+
+def test_a_server_that_is_killed_while_a_receiver_is_down_tells_it_afterwards(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    server = Server(tmp_path / "home", private_webhook_hosts="127.0.0.1")
+    receiver.status = 503
+    try:
+        server.start()
+        hook(server.parts, receiver.url)
+        with server.client() as client:
+            client.models.create("car-loan", owner="ada")
+        server.wait_for(lambda: not receiver.got.empty())
+        server.end(signal.SIGKILL)
+        tried = {headers["X-MLflow-Delivery-Id"] for headers, _ in _drained(receiver)}
+        receiver.status = 200
+        server.start()
+        server.wait_for(lambda: not receiver.got.empty(), 90)
+    finally:
+        server.close()
+    came = _drained(receiver)
+    assert {headers["X-MLflow-Delivery-Id"] for headers, _ in came} == tried
+    assert json.loads(came[0][1])["data"]["name"] == "car-loan"
+
+
+def _drained(receiver: Receiver) -> list[tuple[dict[str, str], bytes]]:
+    found = []
+    while not receiver.got.empty():
+        found.append(receiver.got.get())
+    return found

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +23,7 @@ from clearance.errors import ClearanceError, Forbidden, InvalidInput, Unavailabl
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _STEP_SECONDS = 5.0  # of each step: connecting, sending, waiting
+_ALL_SECONDS = 15.0  # of all steps, so that who answers a byte at a time keeps nobody waiting
 _LONGEST_ANSWER = 10_000  # bytes that are kept of what a receiver says
 
 
@@ -72,12 +76,7 @@ class Poster:
                     "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
                 ) as answer,
             ):
-                text = bytearray()
-                for chunk in answer.iter_stream():
-                    text += chunk
-                    if len(text) >= _LONGEST_ANSWER:
-                        break
-                return Reply(answer.status, bytes(text[:_LONGEST_ANSWER]).decode(errors="replace"))
+                return Reply(answer.status, _beginning(answer))
         except ClearanceError:
             raise
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
@@ -110,12 +109,24 @@ class Poster:
         return found
 
 
+def _beginning(answer: httpcore.Response) -> str:
+    """Return the beginning of what a receiver says; what it thinks of the message, its status has told already."""
+    text = bytearray()
+    with suppress(httpcore.TimeoutException, httpcore.NetworkError):
+        for chunk in answer.iter_stream():
+            text += chunk
+            if len(text) >= _LONGEST_ANSWER:
+                break
+    return bytes(text[:_LONGEST_ANSWER]).decode(errors="replace")
+
+
 class _Guarded(httpcore.NetworkBackend):
-    """Connects only to where `Poster.reachable` leads; TLS still checks the name."""
+    """Connects only to where `Poster.reachable` leads, and not for long; TLS still checks the name."""
 
     def __init__(self, poster: Poster) -> None:
         self._poster = poster
         self._sockets = httpcore.SyncBackend()
+        self._deadline = time.monotonic() + _ALL_SECONDS
 
     def connect_tcp(
         self,
@@ -127,7 +138,45 @@ class _Guarded(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect."""
         address = self._poster.reachable(host, port)
-        return self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
+        stream = self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
+        return _Hurried(stream, self._deadline)
+
+
+class _Hurried(httpcore.NetworkStream):
+    """A connection on which nothing is read or written after its deadline (seconds of the monotonic clock)."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read."""
+        return self._stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write."""
+        self._stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        """Close."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Go on encrypted."""
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._left(timeout))
+        return _Hurried(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the connection."""
+        return self._stream.get_extra_info(info)
+
+    def _left(self, timeout: float | None) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout(f"it took more than {_ALL_SECONDS:g} s")
+        return left if timeout is None else min(left, timeout)
 
 
 def is_public(address: str) -> bool:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _ENTRIES_AT_ONCE = 200
 _MESSAGES_AT_ONCE = 100
 _RECEIVERS_AT_ONCE = 8
-_LEASE = timedelta(minutes=10)  # longer than a turn takes: a message for each receiver, and some seconds a step
+_LEASE = timedelta(minutes=1)  # well over what one message takes at most; those behind it get theirs anew each time
 
 
 class Driver:
@@ -101,6 +101,7 @@ class Driver:
             with self._database.write() as tx:
                 if not error:
                     store.forget(tx, message.id)
+                    store.postpone(tx, (each.id for each in queue[arrived + 1 :]), tx.now + _LEASE)
                     continue
                 _note(tx, webhook, message, error, (each.id for each in queue[arrived:]))
                 return arrived
