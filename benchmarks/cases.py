@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import artifacts, audit, drift, fairness, gateway, mlflow, policy, startup, telemetry
+from benchmarks import artifacts, audit, drift, fairness, gateway, inventory, mlflow, policy, startup, telemetry
 from benchmarks.bench import Case
 
 CASES = (
@@ -19,6 +19,7 @@ CASES = (
     Case("mlflow", "MLflow's client on the registry", mlflow.registry_calls),
     Case("mlflow-artifacts", "MLflow's client and a large artifact", mlflow.artifacts),
     Case("mlflow-memory", "Memory of an idle server", mlflow.memory),
+    Case("inventory", "Finding models among ten thousand", inventory.search),
     Case("cli", "Starting the command line", startup.commands),
     Case("server", "Starting the server", startup.server),
 )

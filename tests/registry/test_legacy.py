@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -43,6 +43,7 @@ from clearance.registry.model import (
     Version,
 )
 from clearance.response import service as response
+from clearance.sdk.events import Event
 from clearance.settings import load
 from clearance.statistics.verdicts import Verdict
 from clearance.values import sha256
@@ -124,7 +125,7 @@ def test_captured_records_give_a_contract_that_they_keep_themselves(tmp_path: Pa
 @settings(deadline=None)  # the first import of Arrow takes longer than a deadline
 @given(st.lists(st.floats(-1e9, 1e9), min_size=100, max_size=150), st.lists(st.integers(-(2**31), 2**31), min_size=1))
 def test_an_inferred_contract_never_refuses_what_it_was_inferred_from(reals: list[float], whole: list[int]) -> None:
-    columns = {"real": reals, "whole": [whole[place % len(whole)] for place in range(len(reals))]}
+    columns: dict[str, list[Any]] = {"real": reals, "whole": [whole[place % len(whole)] for place in range(len(reals))]}
     found = capture.infer(pa.table(columns), ())
     assert violations(found.contract, columns) == ()
 
@@ -307,12 +308,11 @@ def test_what_telemetry_holds_is_captured_too(client: Client, sqlite_parts: Clea
     client.versions.refer("scores", ENDPOINT)
     with pytest.raises(InvalidInput, match="no inputs of this version"):
         client.versions.capture("scores", 1)
-    client.telemetry.send(
-        [
-            event(model="scores", version=1, request_id=f"r{number}", features={"amount": float(number)}, score=0.5)
-            for number in range(150)
-        ]
-    )
+    recorded = [
+        event(model="scores", version=1, request_id=f"r{number}", features={"amount": float(number)}, score=0.5)
+        for number in range(150)
+    ]
+    client.telemetry.send(cast("list[Event]", recorded))
     found = client.versions.capture("scores", 1, accept=True)
     assert found.rows == 150
     assert [field.name for field in found.contract.inputs] == ["amount"]

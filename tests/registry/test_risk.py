@@ -40,7 +40,7 @@ BUILTIN = questionnaire.builtin()
 
 
 def everything() -> Iterator[Answers]:
-    for exposure, *flags in product(Exposure, *([(False, True)] * len(FLAGS))):
+    for exposure, flags in product(Exposure, product((False, True), repeat=len(FLAGS))):
         yield Answers(exposure=exposure, **dict(zip(FLAGS, flags, strict=True)))
 
 

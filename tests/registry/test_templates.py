@@ -13,11 +13,13 @@ from clearance.errors import InvalidInput, NotFound
 from clearance.monitoring.model import MonitorConfig, Rules
 from clearance.monitoring.rules import rules
 from clearance.policy import packs
+from clearance.policy.pack import InstalledPack
 from clearance.registry import questionnaire, templates
 from clearance.registry.model import ModelKind, Risk
 from clearance.registry.risk import judge
 from clearance.registry.templates import Template
 from clearance.sdk.events import FIELDS
+from clearance.values import digest_of
 
 SEED = {
     "lending",
@@ -42,9 +44,10 @@ def test_there_is_a_template_for_each_use_case_of_the_guide() -> None:
 @EACH
 def test_a_template_names_a_suite_and_the_pack_that_its_answers_lead_to(template: Template) -> None:
     level = judge(questionnaire.builtin(), template.answers).level
-    chosen = packs.choose(packs.builtin().values(), level, "production")
+    known = [InstalledPack(pack=pack, digest=digest_of(pack)) for pack in packs.builtin().values()]
+    chosen = packs.choose(known, level, "production")
     assert chosen is not None
-    assert template.pack == chosen.name
+    assert template.pack == chosen.pack.name
     assert template.suite in suites.builtins()
 
 

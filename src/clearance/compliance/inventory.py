@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
 
+from clearance.delivery.model import Pointer
 from clearance.delivery.store import aliases, pointers
 from clearance.policy import service as policy
 from clearance.policy.model import Onboarding
@@ -30,6 +31,12 @@ class OnboardingPage:
 def search_models(tx: Transaction, wanted: ModelFilter, *, cursor: str | None = None, limit: int = 100) -> ModelPage:
     """Return a page of the models that fit, with how many there are. Errors as `registry.search_models`."""
     return registry.search_models(tx, wanted, among=tuple(_among(wanted)), cursor=cursor, limit=limit)
+
+
+def serving_of(tx: Transaction, names: Sequence[str], environment: str = "production") -> dict[str, Pointer]:
+    """Return what serves of each of some models in an environment, for those of which something does."""
+    query = sa.select(pointers).where(pointers.c.model.in_(names), pointers.c.environment == environment)
+    return {row.model: Pointer(**row._mapping) for row in tx.execute(query)}
 
 
 def list_onboarding(

@@ -97,11 +97,11 @@ datasets = sa.Table(
 
 
 def insert_model(tx: Transaction, model: Model) -> None:
-    tx.execute(sa.insert(models), _model_row(model))
+    tx.execute(sa.insert(models), model_row(model))
 
 
 def update_model(tx: Transaction, model: Model) -> None:
-    tx.execute(sa.update(models).where(models.c.name == model.name).values(_model_row(model)))
+    tx.execute(sa.update(models).where(models.c.name == model.name).values(model_row(model)))
 
 
 def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | None:
@@ -264,7 +264,8 @@ def select_tags(tx: Transaction, model: str, number: int) -> dict[str, str]:
     return {row.key: row.value for row in tx.execute(sa.select(tags).where(own).order_by(tags.c.key))}
 
 
-def _model_row(model: Model) -> dict[str, Any]:
+def model_row(model: Model) -> dict[str, Any]:
+    """Return a model as its table holds it."""
     found = _row(model)
     lowered = found.pop("lowered")
     names = ("reason", "by", "at", "until")

@@ -15,6 +15,7 @@ PAGES = (
     "session",
     "overview",
     "registry",
+    "inventory",
     "policy",
     "delivery",
     "history",

@@ -2,36 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import TypeAdapter, ValidationError
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
-from clearance.compliance import charts, measured, production
+from clearance.compliance import charts, inventory, measured, production
 from clearance.delivery import service as delivery
 from clearance.delivery.model import RollbackRequest
+from clearance.errors import InvalidInput
 from clearance.evidence import predicates
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.registry import service as registry
+from clearance.registry.model import Lifecycle, ModelKind, Risk
+from clearance.registry.search_filter import ModelFilter, ModelSort
 from clearance.response import service as response
 from clearance.response.model import AlertState
+from clearance.values import plain
 from clearance.web.core import back_to, page_needs, render
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Principal, page_needs(Permission.READ)]
 _WINDOWS = 12
+_CHOICES = (
+    ("kind", "Kind", tuple((word.value, word.value) for word in ModelKind)),
+    ("risk", "Governance", tuple((word.value, word.value) for word in Risk)),
+    ("lifecycle", "Lifecycle", tuple((word.value, word.value) for word in Lifecycle)),
+    ("assessed", "Questionnaire", (("True", "answered"), ("False", "not answered"))),
+    ("incomplete", "Story", (("True", "incomplete"), ("False", "complete"))),
+    ("serving", "Serves in", (("production", "production"), ("staging", "staging"))),
+    ("sort", "Order", tuple((word.value, word.value) for word in ModelSort)),
+)
+"""What a search of models offers to choose from: parameter, its name for people, (value, word) of each choice."""
+
+
+def wanted_form(request: Request) -> ModelFilter:
+    """Return what a search form asks for; what was left empty does not matter.
+
+    Raises:
+        InvalidInput: a word that is none of those offered (`request_invalid`).
+    """
+    known = {field.name for field in fields(ModelFilter)}
+    given = {name: said for name, said in request.query_params.items() if name in known and said.strip()}
+    try:
+        found: ModelFilter = TypeAdapter(ModelFilter).validate_python(given)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise InvalidInput(
+            f"{fault['loc'][0]}: {fault['msg']}", code="request_invalid", hint="choose from the form"
+        ) from None
+    return found
+
+
+Wanted = Annotated[ModelFilter, Depends(wanted_form)]
 
 
 @router.get("/models", response_class=HTMLResponse)
-def models(request: Request, app: App, caller: Reader, cursor: str | None = None) -> HTMLResponse:
-    """The inventory, with what serves."""
+def models(request: Request, app: App, caller: Reader, wanted: Wanted, cursor: str | None = None) -> HTMLResponse:
+    """The inventory, or what of it is searched for, with what serves."""
     with app.database.read() as tx:
-        page = registry.list_models(tx, cursor=cursor, limit=100)
-        serving = {pointer.model: pointer for pointer in delivery.serving(tx)}
-    return render(request, "models.html", page=page, serving=serving)
+        page = inventory.search_models(tx, wanted, cursor=cursor, limit=100)
+        serving = inventory.serving_of(tx, [model.name for model in page.items])
+    given = {name: said for name, said in plain(wanted).items() if said not in {None, "name"}}
+    return render(
+        request,
+        "models.html",
+        page=page,
+        serving=serving,
+        given=given,
+        more=urlencode({**given, "cursor": page.next}) if page.next else None,
+        choices=_CHOICES,
+    )
 
 
 @router.get("/models/{name}", response_class=HTMLResponse)
@@ -81,6 +128,7 @@ def version(request: Request, name: str, number: int, app: App, caller: Reader) 
             panels=measured.panels(checks, decision),
             others=[claim for claim in claims if claim.predicate_type != predicates.CHECK],
             completeness=registry.completeness(tx, name, number),
+            waiting=policy.onboarding(tx, name, number),
             lineage=lineage,
             nodes={node.id: node for node in lineage.nodes},
             serving=[each for each in delivery.list_pointers(tx, name) if number in {each.stable, each.candidate}],
