@@ -57,7 +57,8 @@ class Registry:
         sent: dict[str, Any] = {"params": asked} if method == "GET" else {"content": json.dumps(asked)}
         headers = {"content-type": "application/json"}
         answer = self.http.request(method, PREFIX + path, headers=headers, **sent)
-        return Answer(answer.status_code, answer.json())
+        is_json = answer.headers["content-type"].startswith("application/json")
+        return Answer(answer.status_code, answer.json() if is_json else {})
 
     def create(self, name: str, **more: Any) -> Answer:
         return self.call("POST", "registered-models/create", name=name, **more)
