@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from clearance.app import Clearance
+from clearance.checks import service as checks
 from clearance.checks import suites
+from clearance.checks.model import NewRun
 from clearance.client.client import Client
 from clearance.errors import InvalidInput, NotFound
 from clearance.monitoring.model import MonitorConfig, Rules
@@ -89,6 +92,27 @@ def test_a_model_from_a_template_gets_what_it_fills_in_and_is_not_assessed_yet(c
         use_case="faq",
     )
     assert (stricter.risk, stricter.use_case) == (Risk.FULL, "faq")
+
+
+def test_the_suite_and_the_monitor_of_a_model_are_those_of_its_template(
+    client: Client, sqlite_parts: Clearance, tmp_path: Path
+) -> None:
+    for name, template in (("cards", "fraud"), ("plain", "")):
+        client.models.create(name, owner="ada", on_call="bob", team="pay", purpose="Stops frauds", template=template)
+        (tmp_path / name).write_bytes(name.encode())
+        client.versions.register(name, tmp_path / name)
+    with sqlite_parts.database.read() as tx:
+        plan = checks.plan_suite(tx, "cards", 1, NewRun(only=("artifact_safety",)))
+        with pytest.raises(InvalidInput) as caught:
+            checks.plan_suite(tx, "plain", 1, NewRun())
+    assert plan.document.suite.name == "fraud"
+    assert caught.value.code == "suite_ambiguous"
+    (tmp_path / "base.csv").write_text("amount\n" + "\n".join(map(str, range(50))))
+    digest = client.datasets.register(tmp_path / "base.csv", name="base").digest
+    config = MonitorConfig(baseline_dataset=digest)
+    assert client.monitoring.configure("cards", config).rules.window == "P1D"
+    assert client.monitoring.configure("plain", config).rules.window == "P7D"
+    assert client.monitoring.configure("cards", replace(config, window="PT6H")).rules.window == "PT6H"
 
 
 def test_what_a_template_requires_may_not_be_empty(client: Client) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -22,7 +21,7 @@ ADA = person("ada")
 
 
 @pytest.fixture
-def console(sqlite_parts: Clearance) -> Iterator[httpx.Client]:
+def console(sqlite_parts: Clearance) -> Iterator[TestClient]:
     with sqlite_parts.database.write() as tx:
         registry.create_model(
             tx,
@@ -44,7 +43,7 @@ def csrf(page: str) -> str:
     return found[1]
 
 
-def test_models_are_searched_by_a_form_that_remembers_what_was_asked(console: httpx.Client) -> None:
+def test_models_are_searched_by_a_form_that_remembers_what_was_asked(console: TestClient) -> None:
     page = console.get("/models", params={"search": "vendor", "owner": "", "risk": "standard", "sort": "name"}).text
     assert "1 model that fits" in page
     assert 'value="vendor"' in page
@@ -58,7 +57,7 @@ def test_models_are_searched_by_a_form_that_remembers_what_was_asked(console: ht
     assert (wrong.status_code, "choose from the form" in wrong.text) == (422, True)
 
 
-def test_the_questionnaire_shows_what_is_usual_and_the_risk_follows_the_answers(console: httpx.Client) -> None:
+def test_the_questionnaire_shows_what_is_usual_and_the_risk_follows_the_answers(console: TestClient) -> None:
     form = console.get("/models/car-loan/assessment").text
     assert "Nobody answered yet" in form
     assert '<option value="substantial" selected>' in form
@@ -74,13 +73,13 @@ def test_the_questionnaire_shows_what_is_usual_and_the_risk_follows_the_answers(
     assert (refused.status_code, "regulated" in refused.text) == (422, True)
 
 
-def test_a_black_box_shows_what_is_missing_and_by_when(console: httpx.Client) -> None:
+def test_a_black_box_shows_what_is_missing_and_by_when(console: TestClient) -> None:
     page = console.get("/models/scores/versions/1").text
     assert "provider (as trainer)" in page
     assert "To be filled in by" in page
 
 
-def test_a_model_is_retired_with_a_reason_and_says_so(console: httpx.Client) -> None:
+def test_a_model_is_retired_with_a_reason_and_says_so(console: TestClient) -> None:
     form = console.get("/models/scores/assessment").text
     refused = console.post("/models/scores/retire", data={"csrf": csrf(form)}, headers={"accept": "text/html"})
     assert refused.status_code == 422

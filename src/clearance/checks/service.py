@@ -19,6 +19,7 @@ from clearance.evidence.keyring import Keyring
 from clearance.evidence.model import StoredStatement
 from clearance.evidence.statement import about
 from clearance.registry import service as registry
+from clearance.registry import templates
 from clearance.registry.model import Dataset, File, Version
 from clearance.statistics.verdicts import Verdict
 from clearance.storage.blobs import BlobStore
@@ -71,13 +72,14 @@ def plan_suite(tx: Transaction, model: str, number: int, new: NewRun) -> Plan:
     """
     from clearance.checks import suites
 
-    if bool(new.suite) == bool(new.document):
+    named = new.suite or ("" if new.document else _usual(tx, model))
+    if bool(named) == bool(new.document):
         raise InvalidInput(
             "name a suite or send a document, not both or neither",
             code="suite_ambiguous",
-            hint="`clearance checks suites` lists those that are there",
+            hint="`clearance checks suites` lists those that are there; a model made from a template has a suite of its own",
         )
-    document = suites.parse(new.document, new.name) if new.document else suites.builtin(new.suite)
+    document = suites.parse(new.document, new.name) if new.document else suites.builtin(named)
     version = registry.get_pinned(tx, model, number)
     suite = _narrowed(document.suite, new.only)
     known = {role for each in document.suite.checks for role in _roles(each, document.suite)}
@@ -165,6 +167,12 @@ def list_results(tx: Transaction, model: str, number: int) -> tuple[StoredResult
         for statement in evidence.statements(tx, model, number, predicates.CHECK)
     }
     return tuple(_result(newest[check]) for check in sorted(newest))
+
+
+def _usual(tx: Transaction, model: str) -> str:
+    """Return the suite of the template that a model was made from, empty without one."""
+    template = registry.get_model(tx, model).template
+    return templates.get(template).suite if template else ""
 
 
 def _narrowed(suite: Suite, only: tuple[str, ...]) -> Suite:

@@ -27,8 +27,12 @@ def run(
     model: str,
     number: int,
     suite: Annotated[
-        str, typer.Option(help="A suite by name (`clearance checks suites`), or a YAML file of your own.")
-    ],
+        str,
+        typer.Option(
+            help="A suite by name (`clearance checks suites`), or a YAML file of your own; "
+            "left out: that of the model's template."
+        ),
+    ] = "",
     data: Annotated[
         list[str] | None, typer.Option(help=f"ROLE=DATA, for example holdout=holdout.parquet; repeat. DATA is {DATA}.")
     ] = None,

@@ -173,7 +173,16 @@ def retire(
     json: Json = False,
 ) -> None:
     """Retire a model with all its versions, for good."""
-    show(connect(ctx).models.retire(name, reason), json, lambda m: say(f"{m.name} is retired, with all its versions."))
+    client = connect(ctx)
+
+    def render(made: Model) -> None:
+        say(f"{made.name} is retired, with all its versions.")
+        for pointer in client.delivery.pointers(name):
+            say(
+                f"{pointer.environment} asked for {name}/{pointer.stable}, which can't serve any more: requests are refused."
+            )
+
+    show(client.models.retire(name, reason), json, render)
 
 
 def _render_incomplete(found: list[Onboarding]) -> None:

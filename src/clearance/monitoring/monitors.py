@@ -13,6 +13,7 @@ from clearance.monitoring import store
 from clearance.monitoring.model import Monitor, MonitorConfig
 from clearance.monitoring.rules import defaults_name, rules
 from clearance.registry import service as registry
+from clearance.registry import templates
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import Dataset
 from clearance.storage.blobs import BlobStore
@@ -35,7 +36,8 @@ def configure_monitor(
 ) -> Monitor:
     """Watch a model in an environment by a baseline; a monitor that is there already is replaced.
 
-    Its features are settled here, once: those named, else the inputs of the contract that the baseline has.
+    Its features are settled here, once: those named, else the inputs of the contract that the baseline has. So are its
+    numbers: those given, else those of the template that the model was made from, else the defaults.
 
     Args:
         serving: the version that serves there, whose contract counts; without one, the newest that has a contract.
@@ -45,7 +47,7 @@ def configure_monitor(
         InvalidInput: a number out of range, or a column that is not there, of no use, or no input of the contract.
     """
     with database.read() as tx:
-        registry.get_model(tx, model)
+        config = _from_template(registry.get_model(tx, model).template, config)
         _check_environment(environment)
         judged = rules(config)
         dataset = registry.get_dataset(tx, config.baseline_dataset)
@@ -117,6 +119,14 @@ def _features(dataset: Dataset, config: MonitorConfig, contract: ModelContract |
 
     names = tuple(column.name for column in dataset.columns)
     return baselines.features_of(config, names, dataset.time_column, contract)
+
+
+def _from_template(name: str, config: MonitorConfig) -> MonitorConfig:
+    """Return the configuration with the numbers that a template has for what is left out; as it is without a template."""
+    if not name:
+        return config
+    usual = {setting: number.value for setting, number in templates.get(name).monitor.items()}
+    return replace(config, **{setting: found for setting, found in usual.items() if getattr(config, setting) is None})
 
 
 def _check_environment(environment: str) -> None:
