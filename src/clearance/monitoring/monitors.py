@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearance.access.model import Principal
 from clearance.audit import log
@@ -125,7 +125,7 @@ def _from_template(name: str, config: MonitorConfig) -> MonitorConfig:
     """Return the configuration with the numbers that a template has for what is left out; as it is without a template."""
     if not name:
         return config
-    usual = {setting: number.value for setting, number in templates.get(name).monitor.items()}
+    usual: dict[str, Any] = {setting: number.value for setting, number in templates.get(name).monitor.items()}
     return replace(config, **{setting: found for setting, found in usual.items() if getattr(config, setting) is None})
 
 
