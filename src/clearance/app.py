@@ -18,6 +18,7 @@ from clearance.settings import Settings
 from clearance.storage import migrate, secrets
 from clearance.storage.blobs import BlobStore, open_store
 from clearance.storage.database import Database
+from clearance.storage.glance import Glance
 from clearance.storage.secrets import Secret
 
 if TYPE_CHECKING:
@@ -102,6 +103,11 @@ class Clearance:
         from clearance.audit.witnessing import Witnesses, parse_witnesses
 
         return Witnesses(self.database, parse_witnesses(self.settings.log_witnesses), self.settings.log_quorum)
+
+    @part
+    def glance(self) -> Glance | None:
+        """Short reads that never wait; None where the database has no way to them."""
+        return Glance(self.database) if self.database.is_sqlite else None
 
     @part
     def sessions(self) -> Sessions:
@@ -317,6 +323,8 @@ class Clearance:
         with ExitStack() as closing:  # the last one entered is closed first
             if "database_as_found" in made:
                 closing.callback(self.database_as_found.close)
+            if (glance := made.get("glance")) is not None:
+                closing.callback(glance.close)
             if "ingest" in made:
                 closing.callback(self.ingest.close)
             if "gateway" in made:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +25,7 @@ from clearance.integrations.mlflow.context import Asked, Context, Message
 from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX, Endpoint
 from clearance.integrations.mlflow.errors import ProtocolError, Word, body_of
 from clearance.storage.database import Transaction
+from clearance.storage.glance import Glance, WouldWait
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +38,19 @@ _PATHS = frozenset(path for _, path in _BY_PLACE)
 _CHALLENGE = b'Bearer realm="clearance", Basic realm="clearance"'
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was asked, and by whom."""
+
+    principal: Principal
+    asked: Asked
+
+
 class RegistryProtocol(BaseRoute):
     """The route of all endpoints."""
+
+    def __init__(self) -> None:
+        self._glance: Glance | None = None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Take the requests for one of the endpoints' paths."""
@@ -45,7 +59,7 @@ class RegistryProtocol(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            status, message = 200, await _answer(Request(scope, receive))
+            status, message = 200, await self._answer(Request(scope, receive))
         except ClearanceError as error:
             status, message = body_of(error)
         except Exception:
@@ -60,46 +74,57 @@ class RegistryProtocol(BaseRoute):
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    async def _answer(self, request: Request) -> Message:
+        scope = request.scope
+        endpoint = _BY_PLACE.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            raise ProtocolError(Word.ENDPOINT_NOT_FOUND, f"there is no {scope['method']} {scope['path']}")
+        principal = await known(request)
+        if scope["method"] == "GET" and scope["query_string"]:
+            asked = requests.read_query(endpoint.fields, scope["query_string"])
+        else:
+            asked = requests.read_body(endpoint.fields, await request.body())
+        if principal.expires_at is not None and principal.issued_by:
+            scope[EXPIRES] = principal.expires_at
+        sent = _Sent(principal, asked)
+        if endpoint.quick and self._glance is not None:
+            with suppress(WouldWait):  # on this thread: going to another one would take as long as the answer
+                return _carry_out(self._glance.read(), request.app.state.clearance, endpoint, request, sent)
+        return await run_in_threadpool(self._run, endpoint, request, sent)
 
-async def _answer(request: Request) -> Message:
-    scope = request.scope
-    endpoint = _BY_PLACE.get((scope["method"], scope["path"]))
-    if endpoint is None:
-        raise ProtocolError(Word.ENDPOINT_NOT_FOUND, f"there is no {scope['method']} {scope['path']}")
-    principal = await known(request)
-    if scope["method"] == "GET" and scope["query_string"]:
-        asked = requests.read_query(endpoint.fields, scope["query_string"])
-    else:
-        asked = requests.read_body(endpoint.fields, await request.body())
-    if principal.expires_at is not None and principal.issued_by:
-        scope[EXPIRES] = principal.expires_at
-    return await run_in_threadpool(_run, request, endpoint, principal, asked)
+    def _run(self, endpoint: Endpoint, request: Request, sent: _Sent) -> Message:
+        parts: Clearance = request.app.state.clearance
+        opened = parts.database.write() if endpoint.writes else parts.database.read()
+        answer = _carry_out(opened, parts, endpoint, request, sent)
+        self._glance = parts.glance  # from now on: making the parts takes its time
+        return answer
 
 
-def _run(request: Request, endpoint: Endpoint, principal: Principal, asked: Asked) -> Message:
-    parts: Clearance = request.app.state.clearance
+def _carry_out(
+    opened: AbstractContextManager[Transaction], parts: Clearance, endpoint: Endpoint, request: Request, sent: _Sent
+) -> Message:
     host = request.headers.get("host", "")
     address = f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
     context = Context(parts.blobs, parts.gate, parts.guards, address, host)
-    with parts.database.write() if endpoint.writes else parts.database.read() as tx:
-        caller = _admit(tx, endpoint, principal, asked)
-        answer = endpoint.run(tx, caller, context, asked)
+    with opened as tx:
+        answer = endpoint.run(tx, _admit(tx, endpoint, sent), context, sent.asked)
     if isinstance(answer, ClearanceError):
         raise answer
     return answer
 
 
-def _admit(tx: Transaction, endpoint: Endpoint, principal: Principal, asked: Asked) -> Principal:
+def _admit(tx: Transaction, endpoint: Endpoint, sent: _Sent) -> Principal:
     """Return the principal as they stand towards what the request is about.
 
     Raises:
         Forbidden: the permission is missing there.
     """
+    principal = sent.principal
     if principal.scope is None and not principal.team_roles:
         return require(principal, endpoint.permission)
-    for permission, place in _also_about(tx, asked):
+    for permission, place in _also_about(tx, sent.asked):
         require(principal, permission, place)
-    return require(principal, endpoint.permission, _place(tx, asked.get("name", "")))
+    return require(principal, endpoint.permission, _place(tx, sent.asked.get("name", "")))
 
 
 def _also_about(tx: Transaction, asked: Asked) -> Iterator[tuple[Permission, Place]]:

@@ -496,7 +496,7 @@ def test_a_path_or_method_that_there_is_not_is_told_in_the_words_of_the_protocol
 
 
 def test_a_mistake_of_ours_is_told_as_one(sqlite_mlflow: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_run", lambda *_arguments: 1 / 0)
+    monkeypatch.setattr(routes, "_carry_out", lambda *_arguments: 1 / 0)
     answer = sqlite_mlflow.call("GET", "registered-models/get", name="m")
     assert (answer.status, answer.word) == (500, "INTERNAL_ERROR")
     assert "not in your request" in answer.body["message"]

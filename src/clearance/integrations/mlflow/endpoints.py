@@ -27,6 +27,8 @@ class Endpoint:
     run: UseCase
     fields: Mapping[str, Field]
     writes: bool = True
+    quick: bool = False
+    """Whether it reads a few rows by their keys, and nothing else."""
 
 
 _NAME = {"name": NEEDED}
@@ -52,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", _M + "rename", _P.MODEL_WRITE, models.rename_model, {**_NAME, "new_name": NEEDED}),
     Endpoint("PATCH", _M + "update", _P.MODEL_WRITE, models.update_model, {**_NAME, "description": TEXT}),
     Endpoint("DELETE", _M + "delete", _P.VERSION_STOP, models.delete_model, _NAME),
-    Endpoint("GET", _M + "get", _P.READ, models.get_model, _NAME, writes=False),
+    Endpoint("GET", _M + "get", _P.READ, models.get_model, _NAME, writes=False, quick=True),
     Endpoint("GET", _M + "search", _P.READ, search.search_models, _SEARCH, writes=False),
     *(
         Endpoint(method, _M + "get-latest-versions", _P.READ, models.get_latest_versions, latest, writes=False)
@@ -63,13 +65,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", _M + "delete-tag", _P.MODEL_WRITE, models.delete_model_tag, {**_NAME, "key": NEEDED}),
     Endpoint("POST", _M + "alias", _P.DELIVER, pointers.set_alias, {**_ALIAS, "version": NEEDED}),
     Endpoint("DELETE", _M + "alias", _P.DELIVER, pointers.delete_alias, _ALIAS),
-    Endpoint("GET", _M + "alias", _P.READ, pointers.get_by_alias, _ALIAS, writes=False),
+    Endpoint("GET", _M + "alias", _P.READ, pointers.get_by_alias, _ALIAS, writes=False, quick=True),
     Endpoint("POST", _V + "create", _P.VERSION_REGISTER, versions.create_version, _NEW_VERSION),
     Endpoint("PATCH", _V + "update", _P.VERSION_REGISTER, versions.update_version, {**_VERSION, "description": TEXT}),
     Endpoint("DELETE", _V + "delete", _P.VERSION_STOP, versions.delete_version, _VERSION),
-    Endpoint("GET", _V + "get", _P.READ, versions.get_version, _VERSION, writes=False),
+    Endpoint("GET", _V + "get", _P.READ, versions.get_version, _VERSION, writes=False, quick=True),
     Endpoint("GET", _V + "search", _P.READ, search.search_versions, _SEARCH, writes=False),
-    Endpoint("GET", _V + "get-download-uri", _P.READ, versions.get_download_uri, _DOWNLOAD, writes=False),
+    Endpoint("GET", _V + "get-download-uri", _P.READ, versions.get_download_uri, _DOWNLOAD, writes=False, quick=True),
     Endpoint("POST", _V + "transition-stage", _P.DELIVER, pointers.transition_stage, _MOVE),
     Endpoint("POST", _V + "set-tag", _P.VERSION_REGISTER, versions.set_version_tag, {**_VERSION, **_TAG}),
     Endpoint(

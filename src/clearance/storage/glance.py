@@ -1,0 +1,65 @@
+"""Short reads that never wait, for a thread that must not: SQLite only, over a connection of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from clearance.storage.database import Database, Transaction, engine_of
+
+
+class WouldWait(Exception):
+    """Somebody else is reading this way, or the database is locked: read as usual."""
+
+
+class Glance:
+    """Reads at once or not at all.
+
+    SQLite's readers wait for nobody while its log is written ahead, save in the moments in which that is recovered or given
+    up (sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY In WAL Mode"); and this connection is in no pool for
+    whose turn one waits.
+
+    Args:
+        database: what is read; it must be on SQLite, and of this program's schema.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._clock = database.clock
+        self._engine = engine_of(database.url)
+        self._connection: sa.Connection | None = None
+        self._alone = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Yield a transaction that sees one snapshot.
+
+        Raises:
+            WouldWait: not now.
+        """
+        if not self._alone.acquire(blocking=False):
+            raise WouldWait
+        try:
+            with self._open().begin() as begun:
+                yield Transaction(self._open(), self._clock)
+                begun.rollback()
+        except sa.exc.OperationalError as error:
+            raise WouldWait from error
+        finally:
+            self._alone.release()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._alone:
+            if self._connection is not None:
+                self._connection.close()
+            self._engine.dispose()
+
+    def _open(self) -> sa.Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            self._connection.exec_driver_sql("PRAGMA busy_timeout=0")
+            self._connection.rollback()
+        return self._connection
