@@ -29,7 +29,9 @@ class Glance:
     def __init__(self, database: Database) -> None:
         self._clock = database.clock
         self._engine = engine_of(database.url)
-        self._connection: sa.Connection | None = None
+        self._connection = self._engine.connect()  # now, for opening may wait
+        self._connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        self._connection.rollback()
         self._alone = threading.Lock()
 
     @contextmanager
@@ -42,8 +44,8 @@ class Glance:
         if not self._alone.acquire(blocking=False):
             raise WouldWait
         try:
-            with self._open().begin() as begun:
-                yield Transaction(self._open(), self._clock)
+            with self._connection.begin() as begun:
+                yield Transaction(self._connection, self._clock)
                 begun.rollback()
         except sa.exc.OperationalError as error:
             raise WouldWait from error
@@ -53,13 +55,5 @@ class Glance:
     def close(self) -> None:
         """Give the connection back."""
         with self._alone:
-            if self._connection is not None:
-                self._connection.close()
+            self._connection.close()
             self._engine.dispose()
-
-    def _open(self) -> sa.Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-            self._connection.exec_driver_sql("PRAGMA busy_timeout=0")
-            self._connection.rollback()
-        return self._connection
