@@ -41,7 +41,7 @@ async def put(path: str, request: Request, app: App, caller: Uploader) -> Artifa
     return await run_in_threadpool(_name, app, caller, path, digest)
 
 
-@router.get(_ARTIFACTS)
+@router.get(_ARTIFACTS, response_model_exclude_none=True)  # the client reads a size wherever there is a field for one
 def listing(
     app: App, caller: Reader, path: Annotated[str, Query(description="folder; the root without one")] = ""
 ) -> FileInfos:

@@ -16,6 +16,7 @@ from tests.server.process import Server
 
 _TRAIN = """
     import json, os, mlflow, numpy, sklearn.linear_model
+    from pathlib import Path
     mlflow.set_tracking_uri(os.environ["TRACKING"])
     mlflow.set_registry_uri(os.environ["REGISTRY"])
     name = "at-clearance"
@@ -26,6 +27,7 @@ _TRAIN = """
     model = sklearn.linear_model.LogisticRegression().fit(x, y)
     with mlflow.start_run() as run:
         mlflow.log_text("what was done", "notes/größe & more.txt")
+        mlflow.log_text("deep", "notes/one/two/three.txt")
         logged = mlflow.sklearn.log_model(model, name="model", registered_model_name="Car loan")
     mlflow.MlflowClient().set_registered_model_alias("Car loan", "fresh", logged.registered_model_version)
     loaded = mlflow.pyfunc.load_model("models:/Car loan@fresh")
@@ -33,6 +35,8 @@ _TRAIN = """
     print(json.dumps({
         "predictions": loaded.predict(x).tolist(),
         "files": sorted(os.listdir(folder)),
+        "tree": sorted(p.name for p in Path(mlflow.artifacts.download_artifacts(
+            run.info.artifact_uri + "/notes", dst_path="tree")).rglob("*")),
         "note": mlflow.artifacts.load_text(run.info.artifact_uri + "/notes/größe & more.txt"),
         "run": run.info.run_id,
     }))
@@ -51,6 +55,7 @@ def check(server: Server, found: dict[str, Any]) -> None:
     """Hold what the script saw against what Clearance has."""
     assert found["predictions"] == [0, 0, 1, 1]
     assert found["note"] == "what was done"
+    assert found["tree"] == ["größe & more.txt", "one", "three.txt", "two"]
     with server.client() as client:
         version = client.versions.get("car-loan", 1)
     assert version.source.kind is SourceKind.FILES

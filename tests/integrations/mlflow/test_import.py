@@ -180,6 +180,17 @@ def test_a_version_that_refers_to_a_tracking_server_is_pinned_with_what_lies_the
         assert refused.value.code == "not_proxied"
 
 
+def test_the_command_tells_people_what_came_what_waits_for_them_and_what_did_not_come(
+    origin: tuple[str, str], tmp_path: Path
+) -> None:
+    url, _ = origin
+    command = [sys.executable, "-m", "clearance", "--home", str(tmp_path / "home"), "mlflow", "import", url]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert f"from {url}: 25 models and 48 versions" in ended.stdout
+    assert "Car loan – größe/2: it was Production there: `clearance promote` decides" in ended.stdout
+
+
 def test_a_server_that_is_not_there_is_named_and_nothing_is_changed(client: Client) -> None:
     with pytest.raises(Unavailable, match="can't be reached"):
         take(client, "http://127.0.0.1:1")

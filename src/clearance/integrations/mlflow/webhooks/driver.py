@@ -21,7 +21,7 @@ from clearance.audit.events import Event
 from clearance.delivery.aliases import Guards
 from clearance.errors import ClearanceError
 from clearance.integrations.mlflow.webhooks import happenings, store
-from clearance.integrations.mlflow.webhooks.model import Message, Webhook, is_hopeless, not_told
+from clearance.integrations.mlflow.webhooks.model import Message, Status, Webhook, is_hopeless, not_told
 from clearance.integrations.mlflow.webhooks.sending import Sender, body_of
 from clearance.response.model import retry_after
 from clearance.storage.database import Database, Transaction
@@ -64,10 +64,13 @@ class Driver:
 
     def send_due(self) -> int:
         """Send what is due; of a receiver that does not take a message, the rest waits with it."""
+        with self._database.read() as tx:
+            if not store.is_due(tx):
+                return 0
         with self._database.write() as tx:
             due = store.take_due(tx, _MESSAGES_AT_ONCE, _LEASE)
         if not due:
-            return 0
+            return 0  # another process was quicker
         by_webhook = groupby(sorted(due, key=lambda message: message.webhook), key=lambda message: message.webhook)
         queues = [list(queue) for _, queue in by_webhook]
         with ThreadPoolExecutor(min(_RECEIVERS_AT_ONCE, len(queues))) as pool:
@@ -81,7 +84,7 @@ class Driver:
         webhook, begin = found[webhook_id]
         size = leaves.size(tx)
         entries = log.following(tx, begin, happenings.EVENTS, _ENTRIES_AT_ONCE)
-        wanted = {event.word for event in webhook.events} if webhook.status == "ACTIVE" else set()
+        wanted = {event.word for event in webhook.events} if webhook.status is Status.ACTIVE else set()
         for entry in entries if wanted else ():
             for happening in happenings.of(tx, self._guards, entry):
                 if happening.word in wanted:

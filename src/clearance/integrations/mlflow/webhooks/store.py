@@ -107,6 +107,11 @@ def collect(tx: Transaction, webhook_id: str, message_id: str, word: str, body: 
         tx.execute(sa.insert(messages), own | times | {"attempts": 0, "error": ""})
 
 
+def is_due(tx: Transaction) -> bool:
+    """Return whether a message is due."""
+    return tx.execute(sa.select(messages.c.id).where(messages.c.next_at <= tx.now).limit(1)).first() is not None
+
+
 def take_due(tx: Transaction, limit: int, lease: timedelta) -> list[Message]:
     """Return messages that are due, in the order of what happened; for as long as the lease nobody else gets them."""
     tx.lock("mlflow webhooks")
