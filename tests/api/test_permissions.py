@@ -82,7 +82,9 @@ def flattened(routes: Iterable[object], prefix: str = "") -> Iterator[tuple[str,
         if isinstance(route, APIRoute):
             yield prefix + route.path, route
         elif included := getattr(route, "original_router", None):
-            yield from flattened(included.routes, prefix + getattr(getattr(route, "include_context", None), "prefix", ""))
+            yield from flattened(
+                included.routes, prefix + getattr(getattr(route, "include_context", None), "prefix", "")
+            )
 
 
 def calls(app: object) -> Iterator[Call]:

@@ -18,7 +18,7 @@ def needed_blobs(tx: Transaction) -> Iterator[str]:
 
     Every digest in a version's files and provenance counts, whatever it stands for there.
     """
-    for files, provenance in tx.execute(sa.select(versions.c.files, versions.c.provenance)):
-        yield from _DIGEST.findall(files)
-        yield from _DIGEST.findall(provenance)
+    for row in tx.execute(sa.select(versions.c.files, versions.c.provenance)):
+        yield from _DIGEST.findall(row.files)
+        yield from _DIGEST.findall(row.provenance)
     yield from tx.execute(sa.select(datasets.c.digest)).scalars()

@@ -1,6 +1,7 @@
 """The inventory: questionnaires, templates, search."""
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -94,7 +95,7 @@ def _fill(summaries: sa.Table) -> None:
         connection.execute(sa.insert(summaries), rows)
 
 
-def _missing(provenance: dict, datasets: set[str]) -> list[str]:
+def _missing(provenance: dict[str, Any], datasets: set[str]) -> list[str]:
     uses = provenance["datasets"]
     roles = {use["role"] for use in uses}
     unknown = [use["name"] or use["digest"] for use in uses if use["digest"] not in datasets]
