@@ -121,6 +121,8 @@ def create(
         install_error_handlers(app, install(app))
         for protocol in PROTOCOLS:
             app.include_router(importlib.import_module(f"clearance.api.{protocol}").router)
+        # Last, for it takes all that is left of MLflow's protocol.
+        app.router.routes.append(importlib.import_module("clearance.api.mlflow").Elsewhere())
     else:
         install_error_handlers(app, lambda _request, _error: None)
     app.add_middleware(OnceOnly, parts=parts)

@@ -35,6 +35,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
 """What each method and path needs."""
 _BY_PLACE = {(each.method, PREFIX + each.path): each for each in ENDPOINTS}
 _PATHS = frozenset(path for _, path in _BY_PLACE)
+_TRACKING = ("/api/2.0/mlflow/", "/api/3.0/mlflow/")
 _CHALLENGE = b'Bearer realm="clearance", Basic realm="clearance"'
 
 
@@ -67,12 +68,7 @@ class RegistryProtocol(BaseRoute):
             status, message = body_of(
                 ClearanceError("this is a mistake in Clearance, not in your request", code="internal_error")
             )
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        if status == 401:
-            headers.append((b"www-authenticate", _CHALLENGE))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await _send(send, status, message)
 
     async def _answer(self, request: Request) -> Message:
         scope = request.scope
@@ -80,6 +76,8 @@ class RegistryProtocol(BaseRoute):
         if endpoint is None:
             raise ProtocolError(Word.ENDPOINT_NOT_FOUND, f"there is no {scope['method']} {scope['path']}")
         principal = await known(request)
+        if not _is_narrowed(principal):
+            require(principal, endpoint.permission)
         if scope["method"] == "GET" and scope["query_string"]:
             asked = requests.read_query(endpoint.fields, scope["query_string"])
         else:
@@ -100,6 +98,35 @@ class RegistryProtocol(BaseRoute):
         return answer
 
 
+class Elsewhere(BaseRoute):
+    """The route of whatever else MLflow's client may ask a tracking server: it is told where to ask."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Take all that is left of the protocol."""
+        there = scope["type"] == "http" and scope["path"].startswith(_TRACKING)
+        return (Match.FULL, {}) if there else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        what = f"Clearance keeps models and versions, not runs or experiments: there is no {scope['method']} {scope['path']}"
+        hint = "set MLFLOW_TRACKING_URI to your tracking server, and MLFLOW_REGISTRY_URI to this one"
+        await _send(send, *body_of(ProtocolError(Word.ENDPOINT_NOT_FOUND, f"{what}\n{hint}")))
+
+
+async def _send(send: Send, status: int, message: Message) -> None:
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 401:
+        headers.append((b"www-authenticate", _CHALLENGE))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _is_narrowed(principal: Principal) -> bool:
+    """Whether it depends on what a request is about what the principal may do."""
+    return principal.scope is not None or bool(principal.team_roles)
+
+
 def _carry_out(
     opened: AbstractContextManager[Transaction], parts: Clearance, endpoint: Endpoint, request: Request, sent: _Sent
 ) -> Message:
@@ -114,14 +141,14 @@ def _carry_out(
 
 
 def _admit(tx: Transaction, endpoint: Endpoint, sent: _Sent) -> Principal:
-    """Return the principal as they stand towards what the request is about.
+    """Return the principal as they stand towards what the request is about; one whose roles hold everywhere is admitted.
 
     Raises:
         Forbidden: the permission is missing there.
     """
     principal = sent.principal
-    if principal.scope is None and not principal.team_roles:
-        return require(principal, endpoint.permission)
+    if not _is_narrowed(principal):
+        return principal
     for permission, place in _also_about(tx, sent.asked):
         require(principal, permission, place)
     return require(principal, endpoint.permission, _place(tx, sent.asked.get("name", "")))

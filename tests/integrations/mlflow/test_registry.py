@@ -495,6 +495,19 @@ def test_a_path_or_method_that_there_is_not_is_told_in_the_words_of_the_protocol
     assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
 
 
+@pytest.mark.parametrize("path", ["/api/2.0/mlflow/runs/create", "/api/3.0/mlflow/traces", "/api/2.0/mlflow/"])
+def test_who_asks_for_runs_is_told_where_they_are(sqlite_mlflow: Registry, path: str) -> None:
+    answer = sqlite_mlflow.http.post(path, content=b"{}")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert "MLFLOW_TRACKING_URI" in answer.json()["message"]
+
+
+def test_a_caller_who_may_not_learns_nothing_from_what_is_wrong_with_the_request(
+    speak: Callable[..., Registry], sqlite_parts: Clearance
+) -> None:
+    assert speak(sqlite_parts, person("x", Role.VIEWER)).create("").word == "PERMISSION_DENIED"
+
+
 def test_a_mistake_of_ours_is_told_as_one(sqlite_mlflow: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "_carry_out", lambda *_arguments: 1 / 0)
     answer = sqlite_mlflow.call("GET", "registered-models/get", name="m")
