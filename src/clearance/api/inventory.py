@@ -14,7 +14,7 @@ from clearance.policy import service as policy
 from clearance.policy.model import Onboarding
 from clearance.registry import capture as capturing
 from clearance.registry import questionnaire, service, templates
-from clearance.registry.capture import Capture, NewCapture
+from clearance.registry.captured import Capture, NewCapture
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk, Version
 from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire

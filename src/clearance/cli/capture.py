@@ -12,7 +12,7 @@ from clearance.cli.core import Json, connect, say, show, table
 from clearance.cli.facts import DATA, counted
 from clearance.errors import InvalidInput
 from clearance.policy.model import Onboarding
-from clearance.registry.capture import Capture
+from clearance.registry.captured import Capture
 from clearance.registry.contract import Field, ModelContract
 from clearance.registry.model import DatasetRole, DatasetUse, Provenance, Version
 

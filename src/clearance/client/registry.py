@@ -13,7 +13,7 @@ from clearance.client.tree import appear, file_of, read_tree
 from clearance.errors import Conflict
 from clearance.policy.model import Onboarding
 from clearance.registry import rules
-from clearance.registry.capture import Capture, NewCapture
+from clearance.registry.captured import Capture, NewCapture
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
     Completeness,

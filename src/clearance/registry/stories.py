@@ -11,7 +11,8 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict, InvalidInput
 from clearance.registry import dataset_file, datasets, rules, store, summaries
-from clearance.registry.capture import Capture, Inferred
+from clearance.registry.capture import Inferred
+from clearance.registry.captured import Capture
 from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import get_model, get_version
 from clearance.registry.model import DatasetRole, DatasetUse, Provenance, Version
