@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,11 @@ from clearance.app import Clearance
 from clearance.audit import log
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, RollbackRequest
+from clearance.errors import ClearanceError
+from clearance.integrations.mlflow import models, pointers
+from clearance.integrations.mlflow.context import Context
 from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX
+from clearance.integrations.mlflow.errors import body_of
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
@@ -387,6 +392,40 @@ def test_what_serves_is_neither_archived_nor_deleted(mlflow: Registry, parts: Cl
         assert refused.body["clearance"]["code"] == "version_serves"
         assert "staging" in refused.body["message"]
     assert mlflow.get_version("m", 1).version["current_stage"] == "Staging"
+
+
+# Many at once
+
+
+def test_of_many_who_create_a_model_at_once_one_does_and_the_others_hear_that_it_is_there(parts: Clearance) -> None:
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", "clearance.test")
+
+    def create(name: str) -> str:
+        try:
+            with parts.database.write() as tx:
+                models.create_model(tx, ROOT, context, {"name": name})
+        except ClearanceError as error:
+            return str(body_of(error)[1]["error_code"])
+        return "OK"
+
+    with ThreadPoolExecutor(8) as pool:
+        for name in ("one", "Two words", "drei"):
+            assert sorted(pool.map(create, [name] * 8)) == ["OK", *["RESOURCE_ALREADY_EXISTS"] * 7]
+
+
+def test_many_moves_of_one_version_at_once_all_succeed(parts: Clearance, mlflow: Registry) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", "clearance.test")
+
+    def move(stage: str) -> object:
+        with parts.database.write() as tx:
+            asked = {"name": "m", "version": "1", "stage": stage}
+            return pointers.transition_stage(tx, ROOT, context, asked)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(isinstance(each, dict) for each in pool.map(move, ["Archived", "None"] * 8))
+    assert mlflow.get_version("m", 1).version["current_stage"] in {"Archived", "None"}
 
 
 # Search

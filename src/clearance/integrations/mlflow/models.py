@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from clearance.access.model import Principal
 from clearance.delivery import service as delivery
 from clearance.errors import Conflict
@@ -37,7 +40,8 @@ def create_model(tx: Transaction, caller: Principal, context: Context, asked: As
     new = NewModel(
         name=free_identity(tx, name), title=name, owner=caller.name, description=asked.get("description", "")
     )
-    made = registry.create_model(tx, caller, new)
+    with _names_of_its_own(name):
+        made = registry.create_model(tx, caller, new)
     for key, text in tags.items():
         registry.set_tag(tx, caller, made.name, None, key, text)
     return _said(tx, context, name)
@@ -51,7 +55,8 @@ def rename_model(tx: Transaction, caller: Principal, context: Context, asked: As
     other = store.find_place(tx, new)
     if other is not None and other[0] != model:
         raise exists(f"Registered Model (name={new}) already exists.")
-    registry.update_model(tx, caller, model, ModelChange(title=new))
+    with _names_of_its_own(new):
+        registry.update_model(tx, caller, model, ModelChange(title=new))
     store.touch(tx, model)
     return _said(tx, context, new)
 
@@ -117,6 +122,17 @@ def delete_model_tag(tx: Transaction, caller: Principal, _context: Context, aske
 
 def _said(tx: Transaction, context: Context, name: str) -> Message:
     return {"registered_model": models_said(tx, context, [find_model(tx, name)])[0]}
+
+
+@contextmanager
+def _names_of_its_own(name: str) -> Iterator[None]:
+    """Say in the protocol's words that somebody else took the name since we looked: clients go on with the model then."""
+    try:
+        yield
+    except Conflict as error:
+        if error.code not in {"title_taken", "model_exists"}:
+            raise
+        raise exists(f"Registered Model (name={name}) already exists.") from error
 
 
 def free_identity(tx: Transaction, name: str) -> str:

@@ -14,6 +14,7 @@ from clearance.integrations.mlflow.context import Answer, Asked, Context, Messag
 from clearance.integrations.mlflow.errors import invalid, not_found
 from clearance.integrations.mlflow.model import Stage, VersionRow, parse_stage
 from clearance.policy.model import Outcome
+from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 
 
@@ -70,6 +71,7 @@ def transition_stage(tx: Transaction, caller: Principal, context: Context, asked
             f"Model version transition cannot archive existing model versions because '{asked['stage']}' is not an Active "
             "stage. Valid stages are ['Staging', 'Production']"
         )
+    registry.get_model(tx, find_version(tx, asked["name"], asked["version"]).model, lock=True)
     row = find_version(tx, asked["name"], asked["version"])
     refused = _serve(tx, caller, context, row, stage, archive=archive) if stage.environment else None
     if refused is not None:

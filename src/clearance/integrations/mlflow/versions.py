@@ -63,6 +63,7 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
 def update_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Describe a version anew; without a description, take it away."""
     row = find_version(tx, asked["name"], asked["version"])
+    registry.get_model(tx, row.model, lock=True)
     description = asked.get("description")
     store.change_note(tx, row.model, row.number, description=description)
     _record(tx, caller, row.model, row.number, {"description": description})
