@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
-from clearance.compliance import inventory
-from clearance.compliance.inventory import OnboardingPage
+from clearance.api.wanted import Wanted
+from clearance.compliance import onboarding
+from clearance.compliance.onboarding import OnboardingPage
 from clearance.policy import service as policy
 from clearance.policy.model import Onboarding
 from clearance.registry import capture as capturing
 from clearance.registry import questionnaire, service, templates
 from clearance.registry.captured import Capture, NewCapture
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk, Version
+from clearance.registry.model import Model, Provenance, Version
 from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire
-from clearance.registry.search_filter import ModelFilter, ModelSort
 from clearance.registry.templates import Template
 from clearance.values import Page
 
@@ -27,41 +27,6 @@ Reader = Annotated[Principal, needs(Permission.READ)]
 Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
 Registrar = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 Waiver = Annotated[Principal, needs(Permission.WAIVE)]
-
-
-def wanted_models(
-    search: Annotated[str | None, Query(description="words that must all be there, in part")] = None,
-    owner: str | None = None,
-    team: str | None = None,
-    kind: ModelKind | None = None,
-    use_case: str | None = None,
-    template: str | None = None,
-    risk: Risk | None = None,
-    lifecycle: Lifecycle | None = None,
-    tag: Annotated[str | None, Query(description="KEY, or KEY=VALUE")] = None,
-    assessed: Annotated[bool | None, Query(description="whether the questionnaire was answered")] = None,
-    incomplete: Annotated[bool | None, Query(description="whether its newest version lacks part of its story")] = None,
-    serving: Annotated[str | None, Query(description="environment where a version serves")] = None,
-    alias: Annotated[str | None, Query(description="alias that it has; * for any")] = None,
-    sort: ModelSort = ModelSort.NAME,
-) -> ModelFilter:
-    """Return which models a query asks for; the one place where its parameters are named."""
-    return ModelFilter(
-        search=search,
-        owner=owner,
-        team=team,
-        kind=kind,
-        use_case=use_case,
-        template=template,
-        risk=risk,
-        lifecycle=lifecycle,
-        tag=tag,
-        assessed=assessed,
-        incomplete=incomplete,
-        serving=serving,
-        alias=alias,
-        sort=sort,
-    )
 
 
 @router.get("/questionnaire")
@@ -95,13 +60,13 @@ def lower_risk(model: str, body: NewLowering, app: App, caller: Waiver) -> Model
 def list_onboarding(
     app: App,
     caller: Reader,
-    wanted: Annotated[ModelFilter, Depends(wanted_models)],
+    wanted: Wanted,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> OnboardingPage:
     """What is missing of the newest versions of the models that fit, and by when; those that lack nothing are left out."""
     with app.database.read() as tx:
-        return inventory.list_onboarding(tx, wanted, cursor=cursor, limit=limit)
+        return onboarding.list_onboarding(tx, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/models/{model}/versions/{number}/onboarding")

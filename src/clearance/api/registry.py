@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
-from clearance.api.inventory import wanted_models
 from clearance.api.streams import blob_response
+from clearance.api.wanted import Wanted
 from clearance.compliance import inventory
 from clearance.errors import NotFound
 from clearance.registry import dataset_file, service
@@ -28,7 +28,7 @@ from clearance.registry.model import (
     TagValue,
     Version,
 )
-from clearance.registry.search_filter import ModelFilter, ModelPage
+from clearance.registry.search_filter import ModelPage
 from clearance.values import Page
 
 router = APIRouter(tags=["registry"])
@@ -37,7 +37,6 @@ Keeper = Annotated[Principal, needs(Permission.MODEL_WRITE)]
 Registrar = Annotated[Principal, needs(Permission.VERSION_REGISTER)]
 Bringer = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
 Stopper = Annotated[Principal, needs(Permission.VERSION_STOP)]
-Wanted = Annotated[ModelFilter, Depends(wanted_models)]
 
 
 @router.post("/models", status_code=201)
