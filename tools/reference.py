@@ -97,10 +97,11 @@ def api_page() -> str:
     from clearance import server
     from clearance.api.core import Needs
     from clearance.app import Clearance
+    from clearance.integrations.mlflow import endpoints
     from clearance.settings import load
 
     with tempfile.TemporaryDirectory() as home:
-        app = server.create(Clearance(load({}, home=Path(home))), console=False)
+        app = server.create(Clearance(load({}, home=Path(home))))
     rooms: dict[str, list[str]] = {}
 
     def walk(routes: Iterable[Any], prefix: str) -> None:
@@ -120,6 +121,10 @@ def api_page() -> str:
                 walk(included.routes, prefix + getattr(route.include_context, "prefix", ""))
 
     walk(app.routes, "")
+    rooms["mlflow"] = [
+        f"| `{each.method} {endpoints.PREFIX}{each.path}` | {cell(first_line(each.run.__doc__))} | {each.permission.value} |"
+        for each in endpoints.ENDPOINTS
+    ]
     lines = [
         HEAD + "# HTTP API\n",
         "Send a token as `Authorization: Bearer …`. Errors are problem details (RFC 9457) with a stable `code`, a `kind` and a "
@@ -158,9 +163,12 @@ def events_page() -> str:
     """Return the page of the audit vocabulary."""
     from clearance.audit.events import Event
 
-    rows = [f"| `{event.value}` |" for event in Event]
-    intro = "The closed vocabulary of the log. A leaf is the RFC 8785 JSON of `v, at, event, actor, subject, data`.\n"
-    return "\n".join([HEAD + "# Audit events\n", intro, "| event |", "|---|", *rows]) + "\n"
+    rows = [f"| `{event.value}` | {', '.join(f'`{fact}`' for fact in sorted(event.facts))} |" for event in Event]
+    intro = (
+        "The closed vocabulary of the log. A leaf is the RFC 8785 JSON of `v, at, event, actor, subject, data`; `data` has at "
+        "least the facts named here.\n"
+    )
+    return "\n".join([HEAD + "# Audit events\n", intro, "| event | facts |", "|---|---|", *rows]) + "\n"
 
 
 def permissions_page() -> str:
