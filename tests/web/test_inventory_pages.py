@@ -12,8 +12,9 @@ from clearance import server
 from clearance.access import service as access
 from clearance.access.model import NewToken, Role
 from clearance.app import Clearance
+from clearance.delivery import service as delivery
 from clearance.registry import service as registry
-from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import ModelChange, NewModel, NewVersion, Source, SourceKind
 from tests.conftest import person
 from tests.registry.test_risk import LENDING
 
@@ -86,3 +87,25 @@ def test_a_model_is_retired_with_a_reason_and_says_so(console: TestClient) -> No
     page = console.post("/models/scores/retire", data={"csrf": csrf(form), "reason": "replaced"}).text
     assert "Retired: replaced" in page
     assert "Answer anew" not in console.get("/models/scores/assessment").text
+
+
+def test_titles_tags_and_aliases_are_shown_and_a_version_that_is_not_pinned_says_what_to_do(
+    console: TestClient, sqlite_parts: Clearance
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        registry.update_model(tx, ADA, "scores", ModelChange(title="The vendor's scores"))
+        registry.set_tag(tx, ADA, "scores", None, "area", "<i>credit</i>")
+        source = Source(kind=SourceKind.REFERENCE, uri="s3://bucket/model")
+        registry.register_version(tx, ADA, sqlite_parts.blobs, "scores", NewVersion(source=source))
+        registry.set_tag(tx, ADA, "scores", 2, "checked", "by bo")
+        delivery.set_alias(tx, ADA, sqlite_parts.gate, sqlite_parts.guards, "scores", "shadow", 2)
+    model = console.get("/models/scores").text
+    assert "<h1>The vendor&#39;s scores</h1>" in model
+    assert "&lt;i&gt;credit&lt;/i&gt;" in model
+    assert re.search(r"shadow\s*<a [^>]*>scores/2", model)
+    assert "not pinned" in model
+    version = console.get("/models/scores/versions/2")
+    assert version.status_code == 200
+    assert "clearance versions pin scores 2 FOLDER" in version.text
+    assert all(word in version.text for word in ("s3://bucket/model", "by bo", "shadow"))
+    assert "https://scores.example.com" in console.get("/models/scores/versions/1").text

@@ -91,7 +91,7 @@ def statements(
         NotFound: no such version.
         VerificationFailed: a stored statement was changed (code `statement_corrupt`).
     """
-    version = registry.get_pinned(tx, model, number)
+    version = registry.get_version(tx, model, number)
     known = store.all_keys(tx)
     rows = store.select_statements(tx, model, number, predicate_type, without)
     found = [_read(row, version, known[row.signer]) for row in rows]
