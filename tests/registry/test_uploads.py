@@ -284,11 +284,21 @@ def test_a_client_goes_on_by_itself_when_the_server_is_killed_and_comes_back(
 
 SENDER = """
 import sys
+import time
 from pathlib import Path
 from clearance.client import transfer
 from clearance.client.client import Client
 
 transfer.PIECE = 1 << 20
+send = transfer._send_piece
+
+
+def slowly(*given):
+    time.sleep(0.2)
+    return send(*given)
+
+
+transfer._send_piece = slowly
 with Client(sys.argv[1], sys.argv[2]) as client:
     client.versions.register("m", Path(sys.argv[3]))
 """
@@ -304,10 +314,11 @@ def test_a_client_that_was_killed_goes_on_where_it_was_when_it_is_started_again(
     try:
         with server.client() as client:
             client.models.create("m", owner="ada")
-            sender = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            wait_until(lambda: len(list((tmp_path / "home/artifacts/uploads").glob("*/*"))) >= 2)
-            sender.kill()
-            sender.wait()
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sender:
+                try:
+                    wait_until(lambda: len(list((tmp_path / "home/artifacts/uploads").glob("*/*"))) >= 2)
+                finally:
+                    sender.kill()
             _, came = transfer._begin(client.http, File(path="x", size=7 * MIB, sha256=digest))
             assert came >= 2 * MIB or client.http.client.head(f"/api/v1/blobs/{digest}").status_code == 200
             subprocess.run(command, check=True)

@@ -97,7 +97,7 @@ def _make(made: _Maker) -> Showcase:
     made.bare()
     with parts.database.write() as tx:
         tokens = {
-            name: issue_token(tx, person("ada"), NewToken(name=name, roles=(role,))).secret
+            name: issue_token(tx, person("root"), NewToken(name=name, roles=(role,))).secret
             for name, role in PEOPLE.items()
         }
     page = next(alert for alert in made.olga.alerts.list() if alert.incident)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from clearance.client.http import Http
 from clearance.evidence.dsse import Envelope
@@ -55,7 +55,7 @@ class Evidence:
 
     def revoke(self, key_id: str, reason: str) -> TrustedKey:
         """Let nothing that a key signed count any more."""
-        return self._http.delete(f"/keys/{quote(key_id, safe='')}?{urlencode({'reason': reason})}", TrustedKey)
+        return self._http.delete(f"/keys/{quote(key_id, safe='')}", TrustedKey, reason=reason)
 
 
 def _at(model: str, number: int) -> str:
