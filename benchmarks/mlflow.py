@@ -116,7 +116,8 @@ def artifacts(bench: Bench) -> Iterator[Row]:
     with _servers(bench) as (installation, _, __, port):
         rounds, turns = min(bench.rounds(3), 3), count()
         repositories = [
-            get_artifact_repository(f"mlflow-artifacts://{HOST}:{each}/bench") for each in (installation.port, port)
+            get_artifact_repository(f"http://{HOST}:{each}/api/2.0/mlflow-artifacts/artifacts/bench")
+            for each in (installation.port, port)
         ]
 
         def upload(repository: Any) -> None:

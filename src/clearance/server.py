@@ -18,19 +18,11 @@ from clearance.app import Clearance
 
 API = "/api/v1"
 ROOMS: dict[str, tuple[str, ...]] = {
-    "registry": (
-        "models",
-        "versions",
-        "files",
-        "completeness",
-        "quarantine",
-        "release",
-        "retire",
-        "delete",
-        "pin",
-        "tags",
-        "datasets",
-    ),
+    "models": ("models",),
+    "tags": ("tags",),
+    "versions": ("versions", "files", "completeness", "pin"),
+    "stopping": ("quarantine", "release", "retire", "delete"),
+    "datasets": ("datasets",),
     "inventory": (
         "assessments",
         "captures",
@@ -141,12 +133,12 @@ def create(
 
 
 def room_of(path: str) -> str:
-    """Return the room that a path of the API leads to; the registry for one that leads nowhere."""
+    """Return the room that a path of the API leads to; that of models for one that leads nowhere."""
     words = path.removeprefix(API).strip("/").split("/")[::2]
     named = next((place for place, word in enumerate(words) if word in {"files", "tags"}), len(words))
     words = words[: named + 1]  # what follows is a name, slashes and all
     decisive = reversed(words) if words[0] == "models" else words[:1]
-    return next((_ROOM_OF[word] for word in decisive if word in _ROOM_OF), "registry")
+    return next((_ROOM_OF[word] for word in decisive if word in _ROOM_OF), "models")
 
 
 def local(parts: Clearance) -> Callable[..., Awaitable[None]]:
