@@ -244,6 +244,7 @@ class Clearance:
         if self.witnesses.asked:
             jobs.every("witnesses", 5, self.witnesses.turn)
         jobs.every_here("token uses", 10, self.sessions.write_uses)
+        jobs.every_here("secrets", 3600, self._warn_of_secrets)
         if self.settings.openlineage_url:
             jobs.every("openlineage", 2, self._tell_lineage)
         jobs.every("webhooks", 1, self._tell_webhooks)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -92,6 +93,16 @@ def test_a_webhook_that_is_down_at_first_gets_the_alert_later(serve: Serve) -> N
     assert (arrived["id"], arrived["title"], arrived["path"]) == (alert.id, ALARM.title, "/hooks/clearance?key=secret")
     assert notifications(server)[0].attempts <= MOST_ATTEMPTS
     assert receiver.received.empty(), "what arrived is not sent again"
+
+
+def test_a_secret_that_ends_soon_is_warned_of_by_the_server_itself(serve: Serve, tmp_path: Path) -> None:
+    secret = tmp_path / "webhook"
+    secret.write_text("http://127.0.0.1:9/hooks?key=hidden")
+    secret.with_name("webhook.expires").write_text(f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}")
+    server = serve(webhook_url=f"file:{secret}")
+    server.start()
+    server.wait_for(lambda: "the secret of CLEARANCE_WEBHOOK_URL" in server.said())
+    assert "hidden" not in server.said()
 
 
 def test_an_alert_raised_before_a_kill_is_delivered_by_the_next_server(serve: Serve) -> None:

@@ -1,4 +1,4 @@
-"""Which models a query asks for; the one place where its parameters are named."""
+"""Which models a query of the API asks for, each parameter with what the API's description says of it."""
 
 from __future__ import annotations
 

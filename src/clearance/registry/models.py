@@ -48,7 +48,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
         store.insert_model(tx, made)
     except sa.exc.IntegrityError as error:  # someone else created it since we looked
         raise taken from error
-    summaries.refresh(tx, made.name)
+    summaries.begin(tx, made)
     facts = {name: getattr(made, name) for name in ("owner", "risk", "kind", "lifecycle", "template")}
     log.record(tx, Event.MODEL_CREATED, actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made

@@ -11,6 +11,18 @@ from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction
 
 
+def begin(tx: Transaction, model: Model) -> None:
+    """Summarise a model that was just taken in: it has no tags and no versions."""
+    own: dict[str, object] = {
+        "model": model.name,
+        "words": words(model, {}),
+        "newest": None,
+        "missing": [],
+        "incomplete": False,
+    }
+    tx.execute(sa.insert(summaries), own)
+
+
 def refresh(tx: Transaction, model: str) -> None:
     """Summarise a model again, after it, a tag of it, or one of its versions changed."""
     found = store.find_model(tx, model)

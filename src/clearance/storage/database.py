@@ -30,7 +30,6 @@ class Transaction:
         self.now: datetime = clock.now()
         self.leaves: list[Mapping[str, Any]] = []
         self._changed: set[str] = set()
-        self._after: list[Callable[[], None]] = []
 
     def new_id(self, prefix: str) -> str:
         """Return a fresh identifier at this transaction's time."""
@@ -56,18 +55,10 @@ class Transaction:
                 self._changed.add(table.name)
         return self.connection.execute(statement, parameters)
 
-    def after_commit(self, action: Callable[[], None]) -> None:
-        """Call the action once the change is durable; not at all if it is rolled back."""
-        self._after.append(action)
-
     def check_audited(self) -> None:
         """Raise UnauditedChange when governed state changed and no leaf says so."""
         if self._changed and not self.leaves:
             raise UnauditedChange(f"tables {sorted(self._changed)} changed without an audit leaf")
-
-    def run_after_commit(self) -> None:
-        for action in self._after:
-            action()
 
 
 class Database:
@@ -117,7 +108,6 @@ class Database:
             connection.commit()
             if claim is not None:
                 claim.committed = True
-        transaction.run_after_commit()
 
     def close(self) -> None:
         """Give all connections back."""

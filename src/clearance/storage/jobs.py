@@ -80,7 +80,7 @@ class Jobs:
         self._loops[name] = _Loop(seconds, lambda _argument: function())
 
     def every_here(self, name: str, seconds: float, function: Callable[[], None]) -> None:
-        """Have a function called again and again in each process, for what only this one knows; before `start`."""
+        """Have a function called at once and again and again in each process, for what only this one knows; before `start`."""
         self._here[name] = _Loop(seconds, lambda _argument: function())
 
     def start(self) -> None:
@@ -190,13 +190,14 @@ class Jobs:
                 DBOS.resume_workflow(workflow_id)
 
     def _repeat(self, name: str, loop: _Loop) -> None:
-        while not self._stopping.wait(loop.seconds):
+        while not self._stopping.is_set():
             try:
                 self._do(loop.function, {})
             except _Stopped:
                 return
             except Exception as error:  # noqa: BLE001 - see there
                 self._complain(name, error)
+            self._stopping.wait(loop.seconds)
 
     def _complain(self, name: str, error: Exception) -> None:
         """Tell of a bad turn, which must not end its loop: the next one tries again."""
