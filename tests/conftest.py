@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,27 +58,67 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """An empty database of its own on the PostgreSQL server."""
+@contextmanager
+def _postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    """Yield the address of a database of its own, made like another one."""
     name = f"test_{secrets.token_hex(6)}"
-    base = sa.make_url(postgres_server).set(drivername="postgresql+psycopg")
+    base = sa.make_url(server).set(drivername="postgresql+psycopg")
     admin = sa.create_engine(base, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
+        connection.execute(sa.text(f"create database {name} template {template}"))
     yield base.set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(sa.text(f"drop database {name} with (force)"))
     admin.dispose()
 
 
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database of its own on the PostgreSQL server."""
+    with _postgres_database(postgres_server) as url:
+        yield url
+
+
+def _migrate(settings: Settings) -> None:
+    made = Clearance(settings)
+    assert made.database
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a database with our schema and nothing else: copying it takes a tenth of migrating an empty one."""
+    with _postgres_database(postgres_server) as url:
+        _migrate(load({"CLEARANCE_DATABASE_URL": url}, home=tmp_path_factory.mktemp("template")))
+        yield sa.make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our schema and nothing else."""
+    home = tmp_path_factory.mktemp("template")
+    _migrate(load({}, home=home))
+    return home / "clearance.db"
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    """Settings of a fresh installation on SQLite."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copyfile(sqlite_template, home / "clearance.db")
+    return load({}, home=home)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a fresh installation; a test that uses them runs on SQLite and on PostgreSQL."""
-    environment = (
-        {} if request.param == "sqlite" else {"CLEARANCE_DATABASE_URL": request.getfixturevalue("postgres_url")}
-    )
-    return load(environment, home=tmp_path / "home")
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_settings")
+        return
+    server, template = (request.getfixturevalue(f"postgres_{each}") for each in ("server", "template"))
+    with _postgres_database(server, template) as url:
+        yield load({"CLEARANCE_DATABASE_URL": url}, home=tmp_path / "home")
 
 
 @pytest.fixture
@@ -89,9 +130,9 @@ def parts(settings: Settings, clock: FixedClock) -> Iterator[Clearance]:
 
 
 @pytest.fixture
-def sqlite_parts(tmp_path: Path, clock: FixedClock) -> Iterator[Clearance]:
+def sqlite_parts(sqlite_settings: Settings, clock: FixedClock) -> Iterator[Clearance]:
     """An installation on SQLite only, for tests where the database makes no difference."""
-    made = Clearance(load({}, home=tmp_path / "home"), clock)
+    made = Clearance(sqlite_settings, clock)
     yield made
     made.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Generic, TypeVar, dataclass_transform
+from functools import cache
+from typing import Any, Generic, TypeVar, cast, dataclass_transform
 
 import rfc8785
 
@@ -42,17 +44,7 @@ def timestamp(at: datetime) -> str:
 
 def plain(item: Any) -> Any:
     """Turn values, enums, dates and tuples into what JSON knows (dict, list, str, int, float, bool, None)."""
-    if is_dataclass(item) and not isinstance(item, type):
-        return plain(asdict(item))
-    if isinstance(item, Enum):
-        return item.value
-    if isinstance(item, datetime):
-        return timestamp(item)
-    if isinstance(item, Mapping):
-        return {str(key): plain(child) for key, child in item.items()}
-    if isinstance(item, list | tuple | set | frozenset):
-        return [plain(child) for child in item]
-    return item
+    return _plain(item, canonical=False)
 
 
 def canonical_json(item: Any) -> bytes:
@@ -61,7 +53,11 @@ def canonical_json(item: Any) -> bytes:
     Raises:
         rfc8785.CanonicalizationError: for NaN, infinity or integers beyond 2**53.
     """
-    return rfc8785.dumps(plain(item))
+    try:
+        # Python's encoder, written in C, escapes texts as section 3.2.2.2 says.
+        return _ENCODER.encode(_plain(item, canonical=True)).encode()
+    except (_Unusual, TypeError, UnicodeEncodeError):
+        return rfc8785.dumps(plain(item))
 
 
 def sha256(data: bytes) -> str:
@@ -72,3 +68,54 @@ def sha256(data: bytes) -> str:
 def digest_of(item: Any) -> str:
     """Return the digest of a value's canonical bytes."""
     return sha256(canonical_json(item))
+
+
+class _Unusual(Exception):
+    """Something that Python's encoder writes otherwise than RFC 8785."""
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_EXACT = 2**53
+"""From here on a double no longer tells neighbouring integers apart."""
+
+
+def _plain(item: Any, *, canonical: bool) -> Any:
+    """Return what JSON knows; `canonical`: so that Python's encoder writes it as RFC 8785 does, or raise _Unusual."""
+    if type(item) is str:
+        return item
+    if isinstance(item, Mapping):
+        made = {str(key): _plain(child, canonical=canonical) for key, child in item.items()}
+        if canonical and not all(map(str.isascii, made)):
+            raise _Unusual  # keys are sorted by UTF-16 (section 3.2.3), Python's by code points
+        return made
+    if isinstance(item, list | tuple | set | frozenset):
+        return [_plain(child, canonical=canonical) for child in item]
+    if (names := _names(cast("Hashable", type(item)))) is not None:
+        return {name: _plain(getattr(item, name), canonical=canonical) for name in names}
+    return _scalar(item, canonical=canonical)
+
+
+def _scalar(item: Any, *, canonical: bool) -> Any:
+    found = item.value if isinstance(item, Enum) else item
+    if isinstance(found, datetime):
+        return timestamp(found)
+    if canonical and isinstance(found, int | float) and not isinstance(found, bool):
+        return _number(found)
+    return found
+
+
+def _number(number: float) -> float:
+    """Return a number that Python writes as ECMAScript does (section 3.2.2.3): both write the shortest digits that say it."""
+    if not -_EXACT < number < _EXACT:
+        raise _Unusual
+    if number == int(number):
+        return int(number)
+    if abs(number) < 1e-4:  # below, Python writes an exponent
+        raise _Unusual
+    return float(number)
+
+
+@cache
+def _names(kind: Hashable) -> tuple[str, ...] | None:
+    """Return the names of a value's fields; None for what is no value."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else None

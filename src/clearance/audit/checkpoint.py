@@ -11,6 +11,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -80,10 +81,7 @@ def parse_verifier(text: str, kind: bytes = LOG) -> Verifier:
 def sign(checkpoint: Checkpoint, *keys: Ed25519PrivateKey) -> str:
     """Return the checkpoint as a signed note, with a line by each key under the log's name; Ed25519 signs the same each time."""
     body = checkpoint.body()
-    lines = (
-        _line(checkpoint.origin, _key_id(checkpoint.origin, key.public_key(), LOG) + key.sign(body.encode()))
-        for key in keys
-    )
+    lines = (_line(checkpoint.origin, _signing_id(checkpoint.origin, key) + key.sign(body.encode())) for key in keys)
     return f"{body}\n{''.join(lines)}"
 
 
@@ -196,6 +194,12 @@ def _line(name: str, blob: bytes) -> str:
 
 def _cosigned(body: str, at: int) -> bytes:
     return f"cosignature/v1\ntime {at}\n{body}".encode()
+
+
+@lru_cache(maxsize=8)
+def _signing_id(name: str, key: Ed25519PrivateKey) -> bytes:
+    """Return the id of a log's private key: deriving the public one takes as long as half a signature, in every commit."""
+    return _key_id(name, key.public_key(), LOG)
 
 
 def _key_id(name: str, key: Ed25519PublicKey, kind: bytes) -> bytes:

@@ -57,7 +57,7 @@ def set_alias(
     registry.get_model(tx, model, lock=True)
     version = registry.get_version(tx, model, number)
     environment = guards.get(alias)
-    present = store.select_aliases(tx, model).get(alias)
+    present = store.find_alias(tx, model, alias)
     if environment is None:
         if version.status is not VersionStatus.REGISTERED:
             raise Conflict(f"{version.name} is {version.status}: no alias can name it", code="bad_status")
@@ -116,7 +116,7 @@ def resolve_alias(tx: Transaction, guards: Guards, model: str, alias: str) -> Al
     registry.get_model(tx, model)
     environment = guards.get(alias)
     if environment is None:
-        number = store.select_aliases(tx, model).get(alias)
+        number = store.find_alias(tx, model, alias)
     else:
         pointer = store.pointer(tx, model, environment)
         number = None if pointer is None else pointer.stable

@@ -63,10 +63,32 @@ analyses = sa.Table(
 )
 
 
+_POINTER = sa.select(pointers).where(
+    pointers.c.model == sa.bindparam("model"), pointers.c.environment == sa.bindparam("environment")
+)
+_CHANGE_POINTER = sa.update(pointers).where(
+    pointers.c.model == sa.bindparam("of"), pointers.c.environment == sa.bindparam("there")
+)
+_LAST_MOVE = sa.select(sa.func.max(moves.c.position)).where(
+    moves.c.model == sa.bindparam("model"), moves.c.environment == sa.bindparam("environment")
+)
+_ALIAS = sa.select(aliases.c.number).where(
+    aliases.c.model == sa.bindparam("model"), aliases.c.alias == sa.bindparam("alias")
+)
+_CHANGE_ALIAS = (
+    sa.update(aliases)
+    .where(aliases.c.model == sa.bindparam("of"), aliases.c.alias == sa.bindparam("called"))
+    .values(number=sa.bindparam("to"))
+)
+_ALIASES = (
+    sa.select(aliases.c.alias, aliases.c.number)
+    .where(aliases.c.model == sa.bindparam("model"))
+    .order_by(aliases.c.alias)
+)
+
+
 def pointer(tx: Transaction, model: str, environment: str) -> Pointer | None:
-    row = tx.execute(
-        sa.select(pointers).where(pointers.c.model == model, pointers.c.environment == environment)
-    ).first()
+    row = tx.execute(_POINTER, {"model": model, "environment": environment}).first()
     return None if row is None else Pointer(**row._mapping)
 
 
@@ -85,14 +107,12 @@ def select_pointers(
 def put_pointer(tx: Transaction, found: Pointer) -> None:
     """Insert or replace; the caller holds the lock of the model and environment."""
     fields = {column.name: getattr(found, column.name) for column in pointers.columns}
-    key = (pointers.c.model == found.model) & (pointers.c.environment == found.environment)
-    if not tx.execute(sa.update(pointers).where(key).values(fields)).rowcount:
+    if not tx.execute(_CHANGE_POINTER, {**fields, "of": found.model, "there": found.environment}).rowcount:
         tx.execute(sa.insert(pointers), fields)
 
 
 def insert_move(tx: Transaction, move: Move) -> None:
-    scope = (moves.c.model == move.model) & (moves.c.environment == move.environment)
-    last = tx.execute(sa.select(sa.func.max(moves.c.position)).where(scope)).scalar()
+    last = tx.execute(_LAST_MOVE, {"model": move.model, "environment": move.environment}).scalar()
     tx.execute(
         sa.insert(moves),
         {
@@ -143,15 +163,19 @@ def select_rollouts(
     return tuple(_with_analysis(tx, _read(Rollout, row.document)) for row in tx.execute(query).all())
 
 
+def find_alias(tx: Transaction, model: str, alias: str) -> int | None:
+    """Return the version that an alias was given to."""
+    found: int | None = tx.execute(_ALIAS, {"model": model, "alias": alias}).scalar()
+    return found
+
+
 def select_aliases(tx: Transaction, model: str) -> dict[str, int]:
-    query = sa.select(aliases.c.alias, aliases.c.number).where(aliases.c.model == model).order_by(aliases.c.alias)
-    return {row.alias: row.number for row in tx.execute(query)}
+    return {row.alias: row.number for row in tx.execute(_ALIASES, {"model": model})}
 
 
 def put_alias(tx: Transaction, model: str, alias: str, number: int) -> None:
     """Write an alias, in place of the one of this name if there is one."""
-    own = (aliases.c.model == model) & (aliases.c.alias == alias)
-    if not tx.execute(sa.update(aliases).where(own).values(number=number)).rowcount:
+    if not tx.execute(_CHANGE_ALIAS, {"of": model, "called": alias, "to": number}).rowcount:
         tx.execute(sa.insert(aliases), {"model": model, "alias": alias, "number": number})
 
 

@@ -53,6 +53,22 @@ signatures = sa.Table(
 )
 
 
+_KEYS = sa.select(keys).order_by(keys.c.trusted_at, keys.c.key_id)
+
+
+def _of(table: sa.Table) -> sa.Select[Any]:
+    """Return the statement for what was said of a version, oldest first."""
+    own = (table.c.model == sa.bindparam("model")) & (table.c.number == sa.bindparam("number"))
+    return sa.select(table).where(own).order_by(table.c.id)
+
+
+_STATEMENTS = _of(statements)
+_STATEMENTS_OF = _STATEMENTS.where(statements.c.predicate_type == sa.bindparam("kind"))
+_STATEMENTS_WITHOUT = _STATEMENTS.where(statements.c.predicate_type.not_in(sa.bindparam("kinds", expanding=True)))
+_STATEMENT = _STATEMENTS.where(statements.c.digest == sa.bindparam("digest"))
+_SIGNATURES = _of(signatures)
+
+
 def insert_key(tx: Transaction, key: TrustedKey) -> None:
     tx.execute(
         sa.insert(keys),
@@ -74,8 +90,7 @@ def revoke_key(tx: Transaction, key_id: str, at: datetime, reason: str) -> None:
 
 def all_keys(tx: Transaction) -> dict[str, TrustedKey]:
     """Return every key by its id, oldest first, revoked ones too."""
-    rows = tx.execute(sa.select(keys).order_by(keys.c.trusted_at, keys.c.key_id))
-    return {row.key_id: _key(row._asdict()) for row in rows}
+    return tx.remember(keys, lambda: {row.key_id: _key(row._asdict()) for row in tx.execute(_KEYS)})
 
 
 def insert_statement(tx: Transaction, found: StoredStatement, envelope: str) -> None:
@@ -98,16 +113,17 @@ def insert_statement(tx: Transaction, found: StoredStatement, envelope: str) -> 
 
 def has_statement(tx: Transaction, model: str, number: int, digest: str) -> bool:
     """Tell whether this envelope is stored for the version already."""
-    return _of(tx, statements, model, number, statements.c.digest == digest) != []
+    return tx.execute(_STATEMENT, {"model": model, "number": number, "digest": digest}).first() is not None
 
 
 def select_statements(
     tx: Transaction, model: str, number: int, predicate_type: str | None, without: Collection[str]
 ) -> list[sa.Row[Any]]:
     """Return rows of a version's statements, oldest first."""
-    kind = statements.c.predicate_type
-    wanted = kind.not_in(without) if predicate_type is None else kind == predicate_type
-    return _of(tx, statements, model, number, wanted)
+    own = {"model": model, "number": number}
+    if predicate_type is not None:
+        return list(tx.execute(_STATEMENTS_OF, {**own, "kind": predicate_type}))
+    return list(tx.execute(_STATEMENTS_WITHOUT, {**own, "kinds": list(without)}))
 
 
 def insert_signature(tx: Transaction, found: ArtifactSignature) -> None:
@@ -128,12 +144,7 @@ def insert_signature(tx: Transaction, found: ArtifactSignature) -> None:
 
 def select_signatures(tx: Transaction, model: str, number: int) -> list[sa.Row[Any]]:
     """Return rows of a version's artifact signatures, oldest first."""
-    return _of(tx, signatures, model, number, sa.true())
-
-
-def _of(tx: Transaction, table: sa.Table, model: str, number: int, wanted: sa.ColumnElement[bool]) -> list[sa.Row[Any]]:
-    query = sa.select(table).where(table.c.model == model, table.c.number == number, wanted)
-    return list(tx.execute(query.order_by(table.c.id)))
+    return list(tx.execute(_SIGNATURES, {"model": model, "number": number}))
 
 
 def _key(row: Mapping[str, Any]) -> TrustedKey:

@@ -16,6 +16,27 @@ from clearance.storage.database import Transaction
 
 _PLAIN = tuple(name for name in ApprovalRequest.__dataclass_fields__ if name not in {"roles", "state", "votes"})
 
+_OF_VERSION = (
+    (requests.c.model == sa.bindparam("model"))
+    & (requests.c.number == sa.bindparam("number"))
+    & (requests.c.environment == sa.bindparam("environment"))
+)
+_NEWEST_REQUEST = sa.select(requests).where(_OF_VERSION).order_by(requests.c.position.desc()).limit(1)
+_OPEN_REQUEST = _NEWEST_REQUEST.where(
+    requests.c.state == RequestState.OPEN.value, requests.c.expires_at > sa.bindparam("now")
+)
+_SETTLED_REQUEST = _NEWEST_REQUEST.where(
+    requests.c.state.in_([RequestState.APPROVED.value, RequestState.REJECTED.value])
+)
+_VOTES_IN_FORCE = (
+    sa.select(votes)
+    .join(requests)
+    .where(_OF_VERSION, votes.c.expires_at > sa.bindparam("now"))
+    .order_by(votes.c.position)
+)
+_WAIVERS = sa.select(waivers).order_by(waivers.c.position.desc())
+_WAIVERS_OF_MODEL = _WAIVERS.where(waivers.c.model == sa.bindparam("model"))
+
 
 def insert_request(tx: Transaction, request: ApprovalRequest, valid_days: float) -> None:
     tx.execute(
@@ -54,26 +75,14 @@ def list_requests(
 
 def open_request(tx: Transaction, model: str, number: int, environment: str) -> ApprovalRequest | None:
     """Return the request that waits for votes on this version."""
-    query = sa.select(requests).where(
-        requests.c.model == model,
-        requests.c.number == number,
-        requests.c.environment == environment,
-        requests.c.state == RequestState.OPEN.value,
-        requests.c.expires_at > tx.now,
-    )
-    row = tx.execute(query.order_by(requests.c.position.desc()).limit(1)).first()
+    asked = {"model": model, "number": number, "environment": environment, "now": tx.now}
+    row = tx.execute(_OPEN_REQUEST, asked).first()
     return None if row is None else _request(tx, row._mapping)
 
 
 def settled_request(tx: Transaction, model: str, number: int, environment: str) -> ApprovalRequest | None:
     """Return the newest request that people settled on this version."""
-    query = sa.select(requests).where(
-        requests.c.model == model,
-        requests.c.number == number,
-        requests.c.environment == environment,
-        requests.c.state.in_([RequestState.APPROVED.value, RequestState.REJECTED.value]),
-    )
-    row = tx.execute(query.order_by(requests.c.position.desc()).limit(1)).first()
+    row = tx.execute(_SETTLED_REQUEST, {"model": model, "number": number, "environment": environment}).first()
     return None if row is None else _request(tx, row._mapping)
 
 
@@ -98,17 +107,8 @@ def insert_vote(tx: Transaction, request_id: str, vote: Vote, expires_at: dateti
 
 def votes_in_force(tx: Transaction, model: str, number: int, environment: str) -> tuple[Vote, ...]:
     """Return the votes on a version that still count, oldest first."""
-    query = (
-        sa.select(votes)
-        .join(requests)
-        .where(
-            requests.c.model == model,
-            requests.c.number == number,
-            requests.c.environment == environment,
-            votes.c.expires_at > tx.now,
-        )
-    )
-    return tuple(_vote(row) for row in tx.execute(query.order_by(votes.c.position)))
+    asked = {"model": model, "number": number, "environment": environment, "now": tx.now}
+    return tuple(_vote(row) for row in tx.execute(_VOTES_IN_FORCE, asked))
 
 
 def insert_waiver(tx: Transaction, waiver: Waiver) -> None:
@@ -122,10 +122,8 @@ def find_waiver(tx: Transaction, waiver_id: str) -> Waiver | None:
 
 def list_waivers(tx: Transaction, model: str | None = None) -> tuple[Waiver, ...]:
     """Return waivers, newest first, also those that count no longer."""
-    query = sa.select(waivers).order_by(waivers.c.position.desc())
-    if model is not None:
-        query = query.where(waivers.c.model == model)
-    return tuple(_waiver(row._mapping) for row in tx.execute(query))
+    rows = tx.execute(_WAIVERS) if model is None else tx.execute(_WAIVERS_OF_MODEL, {"model": model})
+    return tuple(_waiver(row._mapping) for row in rows)
 
 
 def revoke_waiver(tx: Transaction, waiver_id: str, at: datetime, by: str) -> None:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 _PLAIN = ("id", "model", "number", "digest", "environment", "pack", "pack_version", "pack_digest", "facts_digest")
 _MADE = ("approval_id", "made_at", "made_by")
 
+_BODY = sa.select(packs.c.body).where(packs.c.digest == sa.bindparam("digest"))
+_INSTALLED = sa.select(installations, packs.c.body).join(packs).order_by(installations.c.position.desc())
+
 
 def keep_pack(tx: Transaction, used: InstalledPack) -> None:
     """Keep a pack's body under its digest; the same pack is kept once."""
@@ -32,7 +35,7 @@ def keep_pack(tx: Transaction, used: InstalledPack) -> None:
 
 def pack_body(tx: Transaction, digest: str) -> str | None:
     """Return the canonical text of a pack."""
-    found: str | None = tx.execute(sa.select(packs.c.body).where(packs.c.digest == digest)).scalar()
+    found: str | None = tx.execute(_BODY, {"digest": digest}).scalar()
     return found
 
 
@@ -50,9 +53,8 @@ def install_pack(tx: Transaction, installed: InstalledPack) -> None:
 
 def installed_packs(tx: Transaction) -> tuple[InstalledPack, ...]:
     """Return the newest installation of each name, newest first."""
-    query = sa.select(installations, packs.c.body).join(packs).order_by(installations.c.position.desc())
     found: dict[str, InstalledPack] = {}
-    for row in tx.execute(query):
+    for row in tx.execute(_INSTALLED):
         if row.name not in found:
             found[row.name] = InstalledPack(
                 pack=_pack(row.body),

@@ -96,6 +96,23 @@ datasets = sa.Table(
 )
 
 
+_MODEL = sa.select(models).where(models.c.name == sa.bindparam("name"))
+_LOCKED_MODEL = _MODEL.with_for_update()
+_VERSION = sa.select(versions).where(
+    versions.c.model == sa.bindparam("model"), versions.c.number == sa.bindparam("number")
+)
+_LAST_NUMBER = sa.select(sa.func.max(versions.c.number)).where(versions.c.model == sa.bindparam("model"))
+_FIRST_WITHOUT_FILES = (
+    sa.select(versions.c.created_at)
+    .where(
+        versions.c.model == sa.bindparam("model"),
+        sa.or_(*(versions.c.source.startswith(f'{{"kind": "{kind.value}"', autoescape=True) for kind in WITHOUT_FILES)),
+    )
+    .order_by(versions.c.number)
+    .limit(1)
+)
+
+
 def insert_model(tx: Transaction, model: Model) -> None:
     tx.execute(sa.insert(models), model_row(model))
 
@@ -106,8 +123,9 @@ def update_model(tx: Transaction, model: Model) -> None:
 
 def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | None:
     """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends."""
-    query = sa.select(models).where(models.c.name == name)
-    row = tx.execute(query.with_for_update() if lock else query).first()
+    row = tx.execute(_LOCKED_MODEL if lock else _MODEL, {"name": name}).first()
+    if lock:
+        tx.forget()
     return None if row is None else model_of(tx, row)
 
 
@@ -165,12 +183,15 @@ def set_status(tx: Transaction, version: Version) -> None:
 
 def last_number(tx: Transaction, model: str) -> int:
     """Return the highest number given to a version of the model, 0 when there is none."""
-    return tx.execute(sa.select(sa.func.max(versions.c.number)).where(versions.c.model == model)).scalar() or 0
+    return tx.execute(_LAST_NUMBER, {"model": model}).scalar() or 0
 
 
 def find_version(tx: Transaction, model: str, number: int) -> Version | None:
-    row = tx.execute(sa.select(versions).where(versions.c.model == model, versions.c.number == number)).first()
-    return None if row is None else _version(row)
+    def read() -> Version | None:
+        row = tx.execute(_VERSION, {"model": model, "number": number}).first()
+        return None if row is None else _version(row)
+
+    return tx.remember((versions, model, number), read)
 
 
 def versions_with(tx: Transaction, digest: str, model: str | None = None) -> list[Version]:
@@ -213,11 +234,7 @@ def newest_that_name(tx: Transaction, dataset: str) -> tuple[str, ...]:
 
 def first_without_files(tx: Transaction, model: str) -> datetime | None:
     """Return when the first version of a model was registered that is an endpoint or an image; None without one."""
-    kinds = sa.or_(
-        *(versions.c.source.startswith(f'{{"kind": "{kind.value}"', autoescape=True) for kind in WITHOUT_FILES)
-    )
-    query = sa.select(versions.c.created_at).where(versions.c.model == model, kinds)
-    found: datetime | None = tx.execute(query.order_by(versions.c.number).limit(1)).scalar()
+    found: datetime | None = tx.execute(_FIRST_WITHOUT_FILES, {"model": model}).scalar()
     return found
 
 

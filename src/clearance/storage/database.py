@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,6 +16,8 @@ from clearance.storage import idempotency, refusals
 from clearance.storage.types import Json, UtcDateTime, metadata
 
 __all__ = ["Database", "Json", "Transaction", "UnauditedChange", "UtcDateTime", "metadata"]
+
+T = TypeVar("T")
 
 
 class UnauditedChange(RuntimeError):
@@ -30,6 +32,7 @@ class Transaction:
         self.now: datetime = clock.now()
         self.leaves: list[Mapping[str, Any]] = []
         self._changed: set[str] = set()
+        self._remembered: dict[Hashable, Any] = {}
 
     def new_id(self, prefix: str) -> str:
         """Return a fresh identifier at this transaction's time."""
@@ -40,6 +43,7 @@ class Transaction:
 
         On SQLite writers are one at a time anyway.
         """
+        self.forget()
         if self.connection.dialect.name == "postgresql":
             key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
             take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
@@ -50,10 +54,25 @@ class Transaction:
     ) -> sa.CursorResult[Any]:
         """Execute a statement; a change of a governed table is noted, so that it can't be committed unaudited."""
         if isinstance(statement, sa.Insert | sa.Update | sa.Delete):
+            self.forget()
             table = statement.table
             if isinstance(table, sa.Table) and table.info.get("audited", True):
                 self._changed.add(table.name)
         return self.connection.execute(statement, parameters)
+
+    def remember(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what `read` gives, or gave under this key since this transaction last wrote something or waited for a lock.
+
+        The use cases that one decision consists of each look up the same version and keys.
+        """
+        if key not in self._remembered:
+            self._remembered[key] = read()
+        found: T = self._remembered[key]
+        return found
+
+    def forget(self) -> None:
+        """Have everything read anew: it changed, or others may have changed it while this transaction waited for a lock."""
+        self._remembered.clear()
 
     def check_audited(self) -> None:
         """Raise UnauditedChange when governed state changed and no leaf says so."""

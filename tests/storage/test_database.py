@@ -1,0 +1,77 @@
+"""Transactions: what they remember, and when they look again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from clearance.access.store import bindings
+from clearance.app import Clearance
+from clearance.audit import log
+from clearance.audit.events import Event
+from clearance.registry import service as registry
+from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
+from clearance.settings import load
+from clearance.storage.database import Transaction
+from tests.conftest import person
+
+ADA = person("ada")
+
+
+class Counted:
+    """Something to read, that counts how often it was."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def read(self) -> int:
+        self.times += 1
+        return self.times
+
+
+def test_what_was_read_is_remembered_until_the_transaction_writes_or_waits(parts: Clearance) -> None:
+    counted = Counted()
+
+    def seen(tx: Transaction) -> int:
+        return tx.remember("counted", counted.read)
+
+    with parts.database.write() as tx:
+        assert [seen(tx), seen(tx)] == [1, 1]
+        tx.lock("something")
+        assert [seen(tx), seen(tx)] == [2, 2]
+        binding = {"subject": "user:bob", "role": "viewer", "team": "", "bound_at": tx.now, "bound_by": "user:ada"}
+        tx.execute(sa.insert(bindings), binding)
+        log.record(tx, Event.ROLE_BOUND, actor="user:ada", subject="user:bob", data={"role": "viewer", "team": ""})
+        assert [seen(tx), seen(tx)] == [3, 3]
+    with parts.database.read() as tx:
+        assert seen(tx) == 4
+
+
+def test_a_version_that_the_transaction_changed_is_told_as_it_is_now(parts: Clearance) -> None:
+    with parts.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="loans", owner="user:ada"))
+        new = NewVersion(source=Source(kind=SourceKind.REFERENCE, uri="s3://bucket/model"))
+        number = registry.register_version(tx, ADA, parts.blobs, "loans", new).number
+    with parts.database.write() as tx:
+        before = registry.get_version(tx, "loans", number).status
+        registry.quarantine_version(tx, ADA, "loans", number, "it lies")
+        assert (before, registry.get_version(tx, "loans", number).status) == ("registered", "quarantined")
+
+
+@pytest.mark.postgres
+def test_whoever_waited_for_a_model_sees_what_the_one_before_left(postgres_url: str, tmp_path: Path) -> None:
+    """Another transaction may commit between a look and the lock; the look must not be taken for the present."""
+    parts = Clearance(load({"CLEARANCE_DATABASE_URL": postgres_url}, home=tmp_path))
+    with parts.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="loans", owner="user:ada"))
+        new = NewVersion(source=Source(kind=SourceKind.REFERENCE, uri="s3://bucket/model"))
+        registry.register_version(tx, ADA, parts.blobs, "loans", new)
+    with parts.database.write() as tx:
+        assert registry.get_version(tx, "loans", 1).status == "registered"
+        with parts.database.write() as other:
+            registry.quarantine_version(other, ADA, "loans", 1, "it lies")
+        registry.get_model(tx, "loans", lock=True)
+        assert registry.get_version(tx, "loans", 1).status == "quarantined"
+    parts.close()
