@@ -81,7 +81,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 def _migrate(settings: Settings) -> None:
     made = Clearance(settings)
-    assert made.database
+    _ = made.database  # is migrated when it is first asked for
     made.close()
 
 

@@ -34,7 +34,7 @@ class OnceOnly:
         self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(STREAMED) or scope["method"] in {"GET", "HEAD"}:
+        if scope["type"] != "http" or scope["path"].startswith(STREAMED) or not _brings_body(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -139,6 +139,13 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
+
+
+def _brings_body(scope: Scope) -> bool:
+    """Whether a request may have a body: a GET has none unless it says how it is sent (RFC 9112, section 6)."""
+    return scope["method"] not in {"GET", "HEAD"} or any(
+        name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"]
+    )
 
 
 def _header(scope: Scope, name: bytes) -> str:

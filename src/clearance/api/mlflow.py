@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from clearance.access.model import NOWHERE, Permission, Place, Principal, require
+from clearance.api.answers import Answers
 from clearance.api.core import EXPIRES, known
 from clearance.app import Clearance
 from clearance.errors import ClearanceError
@@ -52,6 +53,7 @@ class RegistryProtocol(BaseRoute):
 
     def __init__(self) -> None:
         self._glance: Glance | None = None
+        self._answers = Answers()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Take the requests for one of the endpoints' paths."""
@@ -60,17 +62,16 @@ class RegistryProtocol(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            status, message = 200, await self._answer(Request(scope, receive))
+            status, body = 200, await self._answer(Request(scope, receive))
         except ClearanceError as error:
-            status, message = body_of(error)
+            status, body = _failed(error)
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            status, message = body_of(
-                ClearanceError("this is a mistake in Clearance, not in your request", code="internal_error")
-            )
-        await _send(send, status, message)
+            mistake = ClearanceError("this is a mistake in Clearance, not in your request", code="internal_error")
+            status, body = _failed(mistake)
+        await _send(send, status, body)
 
-    async def _answer(self, request: Request) -> Message:
+    async def _answer(self, request: Request) -> bytes:
         scope = request.scope
         endpoint = _BY_PLACE.get((scope["method"], scope["path"]))
         if endpoint is None:
@@ -78,12 +79,30 @@ class RegistryProtocol(BaseRoute):
         principal = await known(request)
         if not _is_narrowed(principal):
             require(principal, endpoint.permission)
+        if principal.expires_at is not None and principal.issued_by:
+            scope[EXPIRES] = principal.expires_at
+        question = None if _is_narrowed(principal) else _question(endpoint, request)
+        version = None if question is None else self._version()
+        kept = None if version is None else self._answers.find(version, question)
+        if kept is not None:
+            return kept
+        answer = _encoded(await self._carried_out(endpoint, request, principal))
+        if version is not None:
+            self._answers.keep(version, question, answer)
+        return answer
+
+    def _version(self) -> int | None:
+        """Return which state the database is in, None where that can't be told at once."""
+        with suppress(WouldWait):
+            return None if self._glance is None else self._glance.version()
+        return None
+
+    async def _carried_out(self, endpoint: Endpoint, request: Request, principal: Principal) -> Message:
+        scope = request.scope
         if scope["method"] == "GET" and scope["query_string"]:
             asked = requests.read_query(endpoint.fields, scope["query_string"])
         else:
             asked = requests.read_body(endpoint.fields, await request.body())
-        if principal.expires_at is not None and principal.issued_by:
-            scope[EXPIRES] = principal.expires_at
         sent = _Sent(principal, asked)
         if endpoint.quick and self._glance is not None:
             with suppress(WouldWait):  # on this thread: going to another one would take as long as the answer
@@ -110,11 +129,33 @@ class Elsewhere(BaseRoute):
         """Answer a request."""
         what = f"Clearance keeps models and versions, not runs or experiments: there is no {scope['method']} {scope['path']}"
         hint = "set MLFLOW_TRACKING_URI to your tracking server, and MLFLOW_REGISTRY_URI to this one"
-        await _send(send, *body_of(ProtocolError(Word.ENDPOINT_NOT_FOUND, f"{what}\n{hint}")))
+        await _send(send, *_failed(ProtocolError(Word.ENDPOINT_NOT_FOUND, f"{what}\n{hint}")))
 
 
-async def _send(send: Send, status: int, message: Message) -> None:
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+def _question(endpoint: Endpoint, request: Request) -> Hashable | None:
+    """Return all that an answer depends on beside the database; None for what is no query, or writes."""
+    scope = request.scope
+    if endpoint.writes or scope["method"] != "GET" or not scope["query_string"]:
+        return None
+    return scope["path"], scope["query_string"], _address(request)
+
+
+def _address(request: Request) -> str:
+    """Return the address that a request came to: scheme, host, and whatever stands before our own paths."""
+    scope = request.scope
+    return f"{scope['scheme']}://{request.headers.get('host', '')}{scope.get('root_path', '')}"
+
+
+def _failed(error: ClearanceError) -> tuple[int, bytes]:
+    status, message = body_of(error)
+    return status, _encoded(message)
+
+
+def _encoded(message: Message) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if status == 401:
         headers.append((b"www-authenticate", _CHALLENGE))
@@ -131,8 +172,7 @@ def _carry_out(
     opened: AbstractContextManager[Transaction], parts: Clearance, endpoint: Endpoint, request: Request, sent: _Sent
 ) -> Message:
     host = request.headers.get("host", "")
-    address = f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
-    context = Context(parts.blobs, parts.gate, parts.guards, address, host)
+    context = Context(parts.blobs, parts.gate, parts.guards, _address(request), host)
     with opened as tx:
         answer = endpoint.run(tx, _admit(tx, endpoint, sent), context, sent.asked)
     if isinstance(answer, ClearanceError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,6 +34,7 @@ class Glance:
         self._connection = self._engine.connect()  # now, for opening may wait
         self._connection.exec_driver_sql("PRAGMA busy_timeout=0")
         self._connection.rollback()
+        self._driver: Any = self._connection.connection.driver_connection
         self._alone = threading.Lock()
 
     @contextmanager
@@ -51,6 +54,22 @@ class Glance:
             raise WouldWait from error
         finally:
             self._alone.release()
+
+    def version(self) -> int:
+        """Return a number that is another one after every commit by whomever (sqlite.org/pragma.html#pragma_data_version).
+
+        Raises:
+            WouldWait: not now.
+        """
+        if not self._alone.acquire(blocking=False):
+            raise WouldWait
+        try:
+            found: int = self._driver.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            raise WouldWait from error
+        finally:
+            self._alone.release()
+        return found
 
     def close(self) -> None:
         """Give the connection back."""

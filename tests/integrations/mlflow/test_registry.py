@@ -19,6 +19,7 @@ from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, RollbackRequest
 from clearance.errors import ClearanceError
 from clearance.integrations.mlflow import models, pointers
+from clearance.integrations.mlflow import store as protocol_store
 from clearance.integrations.mlflow.context import Context
 from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX
 from clearance.integrations.mlflow.errors import body_of
@@ -609,3 +610,67 @@ def test_a_token_narrowed_to_a_model_reaches_that_model_only(
         narrowed.add("Mine", "models:/Theirs/1"),
     ):
         assert refused.word == "PERMISSION_DENIED"
+
+
+def test_what_is_asked_again_is_answered_as_it_is_now(mlflow: Registry, parts: Clearance, open_pack: None) -> None:
+    mlflow.create("m")
+    numbers = [add_files(parts, "m", content) for content in (b"one", b"two")]
+    mlflow.set_alias("m", "shadow", numbers[0])
+    for number in (*numbers, numbers[0]):
+        mlflow.set_alias("m", "shadow", number)
+        promote(parts, "m", number)
+        for _ in range(2):
+            assert mlflow.by_alias("m", "shadow").version["version"] == str(number)
+            assert mlflow.get_version("m", number).version["aliases"] == ["shadow"]
+            found = mlflow.search("registered-models", "name = 'm'").body["registered_models"][0]
+            assert found["aliases"] == [{"alias": "shadow", "version": str(number)}]
+    assert mlflow.call("DELETE", "registered-models/alias", name="m", alias="shadow").status == 200
+    assert mlflow.by_alias("m", "shadow").status == 400
+    assert "aliases" not in mlflow.get_version("m", numbers[0]).version
+
+
+def test_what_is_asked_again_while_nothing_changed_is_not_read_again(
+    sqlite_mlflow: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_mlflow.create("m")
+    sqlite_mlflow.add("m")
+    sqlite_mlflow.set_alias("m", "shadow", 1)
+    first = sqlite_mlflow.by_alias("m", "shadow")
+    with monkeypatch.context() as patched:
+        patched.setattr(protocol_store, "find_by_alias", lambda *_: pytest.fail("it was read again"))
+        assert sqlite_mlflow.by_alias("m", "shadow") == first
+    sqlite_mlflow.add("m")
+    sqlite_mlflow.set_alias("m", "shadow", 2)
+    assert sqlite_mlflow.by_alias("m", "shadow").version["version"] == "2"
+
+
+def test_an_address_of_files_is_told_as_each_caller_calls_the_server(
+    sqlite_mlflow: Registry, sqlite_parts: Clearance
+) -> None:
+    sqlite_mlflow.create("m")
+    number = add_files(sqlite_parts, "m")
+    for host in ("one.test", "two.test", "one.test"):
+        sqlite_mlflow.http.headers["host"] = host
+        source = sqlite_mlflow.get_version("m", number).version["source"]
+        assert source.startswith(f"http://{host}/"), source
+
+
+def test_what_one_may_read_is_not_told_to_whoever_may_not(
+    speak: Callable[..., Registry], sqlite_mlflow: Registry, sqlite_parts: Clearance
+) -> None:
+    sqlite_mlflow.create("m")
+    sqlite_mlflow.add("m")
+    assert sqlite_mlflow.get_version("m", 1).version["name"] == "m"
+    other = NewToken(name="other", roles=(Role.VIEWER,), scope=Scope(models=("elsewhere",)))
+    with sqlite_parts.database.write() as tx:
+        secret = access.issue_token(tx, ROOT, other).secret
+    narrowed = speak(sqlite_parts, None)
+    narrowed.http.headers["authorization"] = f"Bearer {secret}"
+    assert sqlite_mlflow.get_version("m", 1).version["name"] == "m"
+    assert narrowed.get_version("m", 1).word == "PERMISSION_DENIED"
+
+
+def test_a_body_that_comes_with_a_get_has_the_same_limit(sqlite_mlflow: Registry, sqlite_parts: Clearance) -> None:
+    body = bytes(sqlite_parts.settings.max_request_kb * 1024 + 1)
+    answer = sqlite_mlflow.http.request("GET", PREFIX + "registered-models/get", content=body)
+    assert answer.status_code == 413
