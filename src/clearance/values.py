@@ -9,9 +9,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Generic, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, dataclass_transform
 
 import rfc8785
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -47,6 +50,28 @@ def plain(item: Any) -> Any:
     return _plain(item, canonical=False)
 
 
+def parse(kind: type[T], found: Any) -> T:
+    """Return the value that `plain` made this of, or that a row of a table is.
+
+    Raises:
+        pydantic.ValidationError: it is none; a ValueError.
+    """
+    made: T = _adapter(cast("Hashable", kind)).validate_python(found)
+    return made
+
+
+def parse_json(kind: type[T], text: str | bytes) -> T:
+    """Return the value that JSON says; errors as `parse`."""
+    made: T = _adapter(cast("Hashable", kind)).validate_json(text)
+    return made
+
+
+def as_json(item: Any) -> str:
+    """Return the JSON that `parse_json` reads; unlike canonical JSON it says NaN and infinity as null."""
+    text: bytes = _adapter(cast("Hashable", type(item))).dump_json(item)
+    return text.decode()
+
+
 def canonical_json(item: Any) -> bytes:
     """Return the RFC 8785 (JCS) bytes of a value: equal values always give equal bytes.
 
@@ -68,6 +93,14 @@ def sha256(data: bytes) -> str:
 def digest_of(item: Any) -> str:
     """Return the digest of a value's canonical bytes."""
     return sha256(canonical_json(item))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what reads values of a kind; to make one takes a thousand times as long as to use it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 class _Unusual(Exception):

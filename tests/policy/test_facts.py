@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clearance.checks.model import CheckResult, Figure
 from clearance.evidence import dsse, predicates
 from clearance.evidence.model import StoredStatement
-from clearance.policy import facts, store
+from clearance.policy import facts
 from clearance.policy.model import Facts
 from clearance.registry.model import (
     Completeness,
@@ -27,7 +27,7 @@ from clearance.registry.model import (
 )
 from clearance.statistics import fairness
 from clearance.statistics.verdicts import Verdict
-from clearance.values import canonical_json, plain, timestamp
+from clearance.values import canonical_json, parse_json, plain, timestamp
 from tests.policy.samples import AT, check, figure, good_facts, vote, waiver
 
 MODEL = Model(
@@ -184,4 +184,4 @@ def test_facts_survive_being_stored_to_the_byte(
         waivers=(waiver("one"),),
     )
     stored = canonical_json(found).decode()
-    assert canonical_json(store.parse(Facts, stored)).decode() == stored
+    assert canonical_json(parse_json(Facts, stored)).decode() == stored

@@ -24,7 +24,7 @@ from clearance.registry.model import Dataset, File, Version
 from clearance.statistics.verdicts import Verdict
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
-from clearance.values import plain, timestamp, value
+from clearance.values import parse, plain, timestamp, value
 
 _FIELDS = ("check", "verdict", "reason", "figures")
 
@@ -231,11 +231,11 @@ def _said(parameters: Parameters, suite: Suite) -> dict[str, Any]:
 
 def _result(statement: StoredStatement) -> StoredResult:
     """Return what a statement says; one made elsewhere whose figures can't be read is not_measured, whatever it claims."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     found = statement.predicate
     try:
-        result = TypeAdapter(CheckResult).validate_python({name: found[name] for name in _FIELDS})
+        result = parse(CheckResult, {name: found[name] for name in _FIELDS})
     except ValidationError as error:
         fault = error.errors()[0]
         reason = f"the statement can't be read at {'.'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from clearance.checks.model import SuiteText
 from clearance.checks.parameters import (
@@ -20,6 +20,7 @@ from clearance.checks.parameters import (
     Threshold,
 )
 from clearance.errors import InvalidInput, NotFound
+from clearance.values import parse as make
 from clearance.values import sha256, value
 
 MAX_CHARACTERS = 200_000
@@ -171,7 +172,7 @@ def _marks(node: yaml.Node, path: Path, name: str) -> Iterator[tuple[Path, yaml.
 
 def _validate(kind: Any, data: Any, path: Path, where: _Where) -> Any:
     try:
-        return TypeAdapter(kind).validate_python(data)
+        return make(kind, data)
     except ValidationError as error:
         first = error.errors()[0]
         at = _known(first["loc"], data)

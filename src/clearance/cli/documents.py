@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from clearance.cli.core import read_file
 from clearance.errors import InvalidInput
+from clearance.values import parse
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ def read_document(path: Path, kind: type[T]) -> T:
         InvalidInput: it can't be read, is no YAML (with line and column), or does not fit (naming the field).
     """
     import yaml
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         content: Any = yaml.safe_load(read_file(path))
@@ -29,7 +30,7 @@ def read_document(path: Path, kind: type[T]) -> T:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not text: {error}", code="bad_yaml", hint="it must be YAML or JSON") from error
     try:
-        return TypeAdapter(kind).validate_python(content)
+        return parse(kind, content)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the document"

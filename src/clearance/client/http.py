@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from functools import cache
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import TypeAdapter
 
 from clearance.errors import KINDS, ClearanceError, Unavailable
-from clearance.values import Page, plain
+from clearance.values import Page, parse_json, plain
 
 T = TypeVar("T")
 _BY_KIND = {kind.kind: kind for kind in KINDS}
@@ -20,11 +18,6 @@ _API = "/api/v1"
 
 def _page_of(kind: Any) -> Any:
     return Page[kind]
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 class Http:
@@ -89,7 +82,7 @@ class Http:
         cursor: str | None = None
         while True:
             response = self._send("GET", path, params=_given({**query, "cursor": cursor}))
-            page: Page[T] = _adapter(_page_of(kind)).validate_json(response.content)
+            page: Page[T] = parse_json(_page_of(kind), response.content)
             yield from page.items
             cursor = page.next
             if cursor is None:
@@ -105,8 +98,7 @@ class Http:
         return response
 
     def _decode(self, response: httpx.Response, kind: type[T]) -> T:
-        found: T = _adapter(cast("Hashable", kind)).validate_json(response.content)
-        return found
+        return parse_json(kind, response.content)
 
     def _unreachable(self, error: httpx.TransportError) -> Unavailable:
         return Unavailable(

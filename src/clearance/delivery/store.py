@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from clearance.delivery.model import ACTIVE, Analysis, Move, Pointer, Rollout
 from clearance.storage.database import Json, Transaction, UtcDateTime, metadata
-from clearance.values import plain
+from clearance.values import parse, plain
 
 pointers = sa.Table(
     "delivery_pointers",
@@ -132,7 +130,7 @@ def select_moves(tx: Transaction, model: str, environment: str) -> tuple[Move, .
         .where(moves.c.model == model, moves.c.environment == environment)
         .order_by(moves.c.position.desc())
     )
-    return tuple(_read(Move, row.document) for row in tx.execute(query))
+    return tuple(parse(Move, row.document) for row in tx.execute(query))
 
 
 def insert_rollout(tx: Transaction, rollout: Rollout) -> None:
@@ -146,7 +144,7 @@ def update_rollout(tx: Transaction, rollout: Rollout) -> None:
 def rollout(tx: Transaction, rollout_id: str) -> Rollout | None:
     """Return a rollout with its newest analysis."""
     row = tx.execute(sa.select(rollouts.c.document).where(rollouts.c.id == rollout_id)).first()
-    return None if row is None else _with_analysis(tx, _read(Rollout, row.document))
+    return None if row is None else _with_analysis(tx, parse(Rollout, row.document))
 
 
 def select_rollouts(
@@ -160,7 +158,7 @@ def select_rollouts(
         query = query.where(rollouts.c.state.in_([state.value for state in ACTIVE]))
     if before is not None:
         query = query.where(rollouts.c.id < before)
-    return tuple(_with_analysis(tx, _read(Rollout, row.document)) for row in tx.execute(query).all())
+    return tuple(_with_analysis(tx, parse(Rollout, row.document)) for row in tx.execute(query).all())
 
 
 def find_alias(tx: Transaction, model: str, alias: str) -> int | None:
@@ -193,7 +191,7 @@ def add_analysis(tx: Transaction, rollout_id: str, analysis: Analysis) -> None:
 def select_analyses(tx: Transaction, rollout_id: str) -> tuple[Analysis, ...]:
     """Return every look at a rollout's arms that saw something new, oldest first."""
     query = sa.select(analyses.c.document).where(analyses.c.rollout_id == rollout_id).order_by(analyses.c.position)
-    return tuple(_read(Analysis, row.document) for row in tx.execute(query))
+    return tuple(parse(Analysis, row.document) for row in tx.execute(query))
 
 
 def _with_analysis(tx: Transaction, found: Rollout) -> Rollout:
@@ -204,7 +202,7 @@ def _with_analysis(tx: Transaction, found: Rollout) -> Rollout:
         .limit(1)
     )
     row = tx.execute(query).first()
-    return found if row is None else replace(found, analysis=_read(Analysis, row.document))
+    return found if row is None else replace(found, analysis=parse(Analysis, row.document))
 
 
 def _columns(found: Rollout) -> dict[str, Any]:
@@ -214,12 +212,3 @@ def _columns(found: Rollout) -> dict[str, Any]:
         "state": found.state.value,
         "document": plain(replace(found, analysis=None)),
     }
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _read(kind: Any, document: Any) -> Any:
-    return _adapter(kind).validate_python(document)

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter
 
 from clearance.delivery.model import Step, Strategy
 from clearance.errors import InvalidInput, NotFound
+from clearance.values import parse
 
 _FOLDER = resources.files("clearance.delivery") / "strategies"
 LONGEST_STEP = 30 * 86_400
@@ -36,8 +36,7 @@ def load(name: str) -> Strategy:
         raise NotFound(
             f"there is no strategy {name!r}", code="strategy_not_found", hint="strategies: " + ", ".join(names())
         )
-    strategy: Strategy = TypeAdapter(Strategy).validate_python(_read(name))
-    return check(strategy)
+    return check(parse(Strategy, _read(name)))
 
 
 def with_steps(strategy: Strategy, steps: tuple[Step, ...]) -> Strategy:

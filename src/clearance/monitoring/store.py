@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from clearance.monitoring.model import Figure, Monitor, Window, WindowFigures, WindowSummary
 from clearance.storage.database import Transaction, UtcDateTime, metadata
-
-T = TypeVar("T")
+from clearance.values import as_json, parse_json
 
 monitors = sa.Table(
     "monitoring_monitors",
@@ -55,7 +52,7 @@ def save_monitor(tx: Transaction, monitor: Monitor) -> None:
     """Insert a monitor, or put it in the place of the one before."""
     named = (monitors.c.model == monitor.model) & (monitors.c.environment == monitor.environment)
     tx.execute(sa.delete(monitors).where(named))
-    row = {"model": monitor.model, "environment": monitor.environment, "body": _text(monitor)}
+    row = {"model": monitor.model, "environment": monitor.environment, "body": as_json(monitor)}
     tx.execute(sa.insert(monitors), row)
 
 
@@ -63,13 +60,13 @@ def find_monitor(tx: Transaction, model: str, environment: str) -> Monitor | Non
     """Return a monitor, None when nothing watches the model there."""
     named = (monitors.c.model == model) & (monitors.c.environment == environment)
     body = tx.execute(sa.select(monitors.c.body).where(named)).scalar()
-    return None if body is None else _read(Monitor, body)
+    return None if body is None else parse_json(Monitor, body)
 
 
 def list_monitors(tx: Transaction) -> tuple[Monitor, ...]:
     """Return all monitors, by model and environment."""
     rows = tx.execute(sa.select(monitors.c.body).order_by(monitors.c.model, monitors.c.environment))
-    return tuple(_read(Monitor, body) for body in rows.scalars())
+    return tuple(parse_json(Monitor, body) for body in rows.scalars())
 
 
 def list_windows(
@@ -79,7 +76,7 @@ def list_windows(
     chosen = _of(sa.select(windows.c.body), windows, model, environment).order_by(windows.c.start)
     if after is not None:
         chosen = chosen.where(windows.c.start > after)
-    return tuple(_read(WindowSummary, body) for body in tx.execute(chosen.limit(limit)).scalars())
+    return tuple(parse_json(WindowSummary, body) for body in tx.execute(chosen.limit(limit)).scalars())
 
 
 def find_profiles(tx: Transaction, model: str, environment: str, start: datetime) -> Mapping[str, Any] | None:
@@ -97,7 +94,7 @@ def find_windows(
     found: dict[datetime, WindowSummary] = {}
     for some in _parts(starts):
         for body in tx.execute(chosen.where(windows.c.start.in_(some))).scalars():
-            summary = _read(WindowSummary, body)
+            summary = parse_json(WindowSummary, body)
             found[summary.window.start] = summary
     return found
 
@@ -108,7 +105,7 @@ def rows_of(
     """Return a window and its figures as they are stored; needs no transaction, so that one that stores them is short."""
     key = {"model": model, "environment": environment, "start": found.summary.window.start}
     rows = [{**key, "position": position, **_figure_row(figure)} for position, figure in enumerate(found.figures)]
-    return {**key, "body": _text(found.summary), "profiles": json.dumps(profiles)}, rows
+    return {**key, "body": as_json(found.summary), "profiles": json.dumps(profiles)}, rows
 
 
 def save_windows(
@@ -131,7 +128,7 @@ def window_figures(tx: Transaction, model: str, environment: str, window: Window
     """Return the figures of one window as they were stored."""
     chosen = _of(sa.select(figures.c.body), figures, model, environment).where(figures.c.start == window.start)
     bodies = tx.execute(chosen.order_by(figures.c.position)).scalars()
-    return tuple(_read(Figure, body) for body in bodies)
+    return tuple(parse_json(Figure, body) for body in bodies)
 
 
 def list_figures(
@@ -157,7 +154,7 @@ def list_figures(
         later = (columns.start == after[0]) & (columns.position > after[1])
         chosen = chosen.where((columns.start > after[0]) | later)
     rows = tx.execute(chosen.order_by(columns.start, columns.position).limit(limit))
-    return [(_read(Figure, row.body), (row.start, row.position)) for row in rows]
+    return [(parse_json(Figure, row.body), (row.start, row.position)) for row in rows]
 
 
 def _parts(starts: Sequence[datetime]) -> list[Sequence[datetime]]:
@@ -178,19 +175,5 @@ def _figure_row(figure: Figure) -> dict[str, Any]:
         "metric": figure.metric,
         "subject": figure.subject,
         "verdict": figure.verdict.value,
-        "body": _text(figure),
+        "body": as_json(figure),
     }
-
-
-def _text(found: Monitor | WindowSummary | Figure) -> str:
-    return _adapter(cast("Hashable", type(found))).dump_json(found).decode()
-
-
-def _read(kind: type[T], body: str) -> T:
-    found: T = _adapter(cast("Hashable", kind)).validate_json(body)
-    return found
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

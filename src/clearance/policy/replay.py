@@ -13,7 +13,7 @@ from clearance.policy.expressions import ExpressionError
 from clearance.policy.model import Conclusion, Difference, Facts, ReplayReport
 from clearance.policy.pack import Pack
 from clearance.storage.database import Transaction
-from clearance.values import canonical_json, sha256
+from clearance.values import canonical_json, parse_json, sha256
 
 
 def replay(tx: Transaction, engine: Engine) -> ReplayReport:
@@ -72,7 +72,7 @@ def _pack(tx: Transaction, digest: str) -> Pack | str:
     if sha256(body.encode()) != digest:
         return f"its pack is not what its digest {digest} says"
     try:
-        return store.parse(Pack, body)
+        return parse_json(Pack, body)
     except ValueError as error:
         return f"its pack can't be read: {error}"
 
@@ -81,7 +81,7 @@ def _difference(engine: Engine, pack: Pack, row: Mapping[Any, Any]) -> str | Non
     if sha256(row["facts"].encode()) != row["facts_digest"]:
         return f"its facts are not what their digest {row['facts_digest']} says"
     try:
-        facts = store.parse(Facts, row["facts"])
+        facts = parse_json(Facts, row["facts"])
         again = engine.decide(pack, facts, digest=row["pack_digest"])
     except (ValueError, ExpressionError) as error:
         return f"it can't be decided again: {error}"
@@ -96,7 +96,7 @@ def _difference(engine: Engine, pack: Pack, row: Mapping[Any, Any]) -> str | Non
 
 def _where(again: Conclusion, stored: str) -> str:
     try:
-        before = store.parse(Conclusion, stored)
+        before = parse_json(Conclusion, stored)
     except ValueError:
         return "the stored conclusion can't be read"
     rules = {rule.id: rule for rule in before.rules}

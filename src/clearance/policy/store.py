@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
-from functools import cache, lru_cache
-from typing import Any, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,9 +13,7 @@ from clearance.policy.model import Conclusion, Decision, Facts, Outcome
 from clearance.policy.pack import InstalledPack, Pack
 from clearance.policy.tables import decisions, installations, packs
 from clearance.storage.database import Transaction
-from clearance.values import canonical_json
-
-T = TypeVar("T")
+from clearance.values import canonical_json, parse_json
 
 _PLAIN = ("id", "model", "number", "digest", "environment", "pack", "pack_version", "pack_digest", "facts_digest")
 _MADE = ("approval_id", "made_at", "made_by")
@@ -111,22 +109,9 @@ def stored_decisions(tx: Transaction) -> Iterator[Mapping[Any, Any]]:
         yield row._mapping
 
 
-def parse(kind: type[T], text: str) -> T:
-    """Read a value back from its canonical text."""
-    found: T = _adapter(cast("Hashable", kind)).validate_json(text)
-    return found
-
-
 @lru_cache(maxsize=64)
 def _pack(body: str) -> Pack:
-    return parse(Pack, body)
-
-
-@cache
-def _adapter(kind: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
+    return parse_json(Pack, body)
 
 
 def _filtered(query: sa.Select[Any], model: str | None, number: int | None, environment: str | None) -> sa.Select[Any]:
@@ -135,8 +120,8 @@ def _filtered(query: sa.Select[Any], model: str | None, number: int | None, envi
 
 
 def _decision(row: Mapping[Any, Any]) -> Decision:
-    conclusion = parse(Conclusion, row["conclusion"])
+    conclusion = parse_json(Conclusion, row["conclusion"])
     fields = {name: row[name] for name in (*_PLAIN, *_MADE)} | {
         name: getattr(conclusion, name) for name in Conclusion.__dataclass_fields__
     }
-    return Decision(facts=parse(Facts, row["facts"]), vsa=json.loads(row["vsa"]), **fields)
+    return Decision(facts=parse_json(Facts, row["facts"]), vsa=json.loads(row["vsa"]), **fields)

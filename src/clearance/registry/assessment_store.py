@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from clearance.registry.risk import Assessment
 from clearance.registry.tables import assessments
 from clearance.storage.database import Transaction
-from clearance.values import plain
+from clearance.values import parse, plain
 
 
 def insert(tx: Transaction, made: Assessment) -> None:
@@ -27,9 +23,4 @@ def select(tx: Transaction, model: str) -> tuple[Assessment, ...]:
     """Return the assessments of a model, newest first."""
     query = sa.select(assessments.c.document).where(assessments.c.model == model)
     rows = tx.execute(query.order_by(assessments.c.position.desc()))
-    return tuple(_adapter().validate_python(row.document) for row in rows)
-
-
-@cache
-def _adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(Assessment)
+    return tuple(parse(Assessment, row.document) for row in rows)

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 
 from clearance.registry.risk import QUESTIONS, Answers, Exposure, Questionnaire
-from clearance.values import digest_of
+from clearance.values import digest_of, parse
 
 
 @cache
@@ -28,9 +28,8 @@ def load(text: str) -> Questionnaire:
         ValueError: it does not ask what `Answers` holds, or concludes from an answer that nobody can give.
     """
     import yaml
-    from pydantic import TypeAdapter
 
-    found: Questionnaire = TypeAdapter(Questionnaire).validate_python(yaml.safe_load(text))
+    found: Questionnaire = parse(Questionnaire, yaml.safe_load(text))
     asked = tuple(question.id for question in found.questions)
     if asked != QUESTIONS:
         raise ValueError(f"the questions are {asked}, the answers {QUESTIONS}")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
 from dataclasses import fields
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from clearance.registry.model import WITHOUT_FILES, Column, Dataset, Model, Version, VersionStatus
 from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction, UtcDateTime, metadata
-from clearance.values import plain
+from clearance.values import parse, plain
 
 T = TypeVar("T")
 _DOCUMENTS = ("files", "source", "contract", "provenance")
@@ -147,10 +144,10 @@ def model_of(tx: Transaction, row: sa.Row[Any]) -> Model:
     found = dict(row._mapping)
     lowering = {name: found.pop(f"lowered_{name}") for name in ("reason", "by", "at", "until")}
     if lowering["until"] is None:
-        return _made(found, Model)
+        return parse(Model, found)
     if lowering["until"] <= tx.now:
-        return _made({**found, "risk": found["assessed_risk"]}, Model)
-    return _made({**found, "lowered": lowering}, Model)
+        return parse(Model, {**found, "risk": found["assessed_risk"]})
+    return parse(Model, {**found, "lowered": lowering})
 
 
 def insert_version(tx: Transaction, version: Version) -> None:
@@ -294,18 +291,8 @@ def _row(item: Any, as_text: tuple[str, ...] = ()) -> dict[str, Any]:
     return found | {name: json.dumps(plain(found[name])) for name in as_text}
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
 def _value(row: sa.Row[Any], kind: type[T], **parsed: Any) -> T:
-    return _made({**row._mapping, **parsed}, kind)
-
-
-def _made(fields: dict[str, Any], kind: type[T]) -> T:
-    made: T = _adapter(cast("Hashable", kind)).validate_python(fields)
-    return made
+    return parse(kind, {**row._mapping, **parsed})
 
 
 def _version(row: sa.Row[Any]) -> Version:

@@ -10,7 +10,7 @@ from importlib import resources
 from clearance.errors import InvalidInput, NotFound
 from clearance.registry.model import ModelKind, NewModel
 from clearance.registry.risk import Answers
-from clearance.values import request
+from clearance.values import parse, request
 
 
 @request
@@ -81,9 +81,8 @@ def load(text: str) -> Template:
         ValueError: it has not the form of one, or requires what is no field of a model.
     """
     import yaml
-    from pydantic import TypeAdapter
 
-    found: Template = TypeAdapter(Template).validate_python(yaml.safe_load(text))
+    found: Template = parse(Template, yaml.safe_load(text))
     known = {field.name for field in fields(NewModel)}
     if unknown := sorted(set(found.required) - known):
         raise ValueError(f"{found.name}: a model has no field {unknown[0]!r}")

@@ -22,13 +22,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from clearance.errors import Conflict, InvalidInput, Unavailable, VerificationFailed
 from clearance.storage import migrate
 from clearance.storage.columns import decode, encode, kind_of, reflect
 from clearance.storage.database import Database, Transaction
-from clearance.values import plain, value
+from clearance.values import parse, plain, value
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -364,9 +363,7 @@ def _manifest(tar: tarfile.TarFile) -> Manifest:
         raise _damaged("its manifest is not what was written")
     try:
         known = json.loads(text)
-        manifest: Manifest | None = (
-            TypeAdapter(Manifest).validate_python(known) if known.get("format") == FORMAT else None
-        )
+        manifest = parse(Manifest, known) if known.get("format") == FORMAT else None
     except (ValueError, AttributeError) as error:
         raise _damaged("its manifest can't be read") from error
     if manifest is None:

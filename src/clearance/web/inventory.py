@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
@@ -15,7 +15,7 @@ from clearance.registry import questionnaire, templates
 from clearance.registry import service as registry
 from clearance.registry.model import Lifecycle, ModelChange
 from clearance.registry.risk import QUESTIONS, Answers
-from clearance.values import plain
+from clearance.values import parse, plain
 from clearance.web.core import back_to, page_needs, render
 
 router = APIRouter(include_in_schema=False)
@@ -44,7 +44,7 @@ async def assess(request: Request, name: str, app: App, caller: Keeper) -> Redir
     form = await request.form()
     given = {question: form[question] for question in QUESTIONS if question in form}
     try:
-        answers: Answers = TypeAdapter(Answers).validate_python(given)
+        answers = parse(Answers, given)
     except ValidationError as error:
         missing = ", ".join(str(fault["loc"][0]).replace("_", " ") for fault in error.errors())
         raise InvalidInput(

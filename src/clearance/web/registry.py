@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
@@ -24,7 +24,7 @@ from clearance.registry.model import Lifecycle, ModelKind, Risk
 from clearance.registry.search_filter import ModelFilter, ModelSort
 from clearance.response import service as response
 from clearance.response.model import AlertState
-from clearance.values import plain
+from clearance.values import parse, plain
 from clearance.web.core import back_to, page_needs, render
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +51,7 @@ def wanted_form(request: Request) -> ModelFilter:
     known = {field.name for field in fields(ModelFilter)}
     given = {name: said for name, said in request.query_params.items() if name in known and said.strip()}
     try:
-        found: ModelFilter = TypeAdapter(ModelFilter).validate_python(given)
+        found = parse(ModelFilter, given)
     except ValidationError as error:
         fault = error.errors()[0]
         raise InvalidInput(
