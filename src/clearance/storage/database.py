@@ -185,7 +185,9 @@ _POSTGRESQL = {
 def _postgresql(url: sa.URL) -> sa.Engine:
     """Return an engine with at most 15 connections: four processes, with those of the jobs, stay under PostgreSQL's 100."""
     arguments = {name: text for name, text in _POSTGRESQL.items() if name not in url.query}
-    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=10)
+    return sa.create_engine(
+        url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=10, pool_use_lifo=True
+    )
 
 
 def engine_of(url: str) -> sa.Engine:
@@ -204,7 +206,8 @@ def engine_of(url: str) -> sa.Engine:
         ) from error
     if parsed.get_backend_name() != "sqlite":
         return _postgresql(parsed)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+    # The connection that was used last is used next: its pages and statements are still there, a colder one reads them anew.
+    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False}, pool_use_lifo=True)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
