@@ -37,6 +37,14 @@ BAD: dict[str, tuple[str, str, str]] = {
     "a parameter without a tier": ("values: {standard: 0.8}", "values: {full: 0.8}", "risk tier standard"),
     "a parameter that is no number": ("{standard: 0.8}", "{standard: high}", "own.yaml:7:46"),
     "a NaN": ("{standard: 0.8}", "{standard: .nan}", "must be a number"),
+    "a risk tier that is none": (
+        "risks: [standard]",
+        "risks: [standard, nope]",
+        "own.yaml:5:19: risks[1]: `nope` is none",
+    ),
+    "an environment that is none": ("[production]", "[prod]", "own.yaml:4:16: environments[0]: `prod` is none"),
+    "no environment": ("[production]", "[]", "list is empty"),
+    "a parameter of a tier that is none": ("{standard: 0.8}", "{standard: 0.8, nope: 1}", "no risk tier `nope`"),
     "broken YAML": ("risks: [standard]", "risks: [standard", "own.yaml:"),
     "an alias": ("risks: [standard]", "risks: *all", "aliases"),
     "approvals by nobody": ("{count: 0}", "{count: 1}", "`roles` must say"),
@@ -56,6 +64,19 @@ def test_a_pack_is_refused_with_its_position(what: str) -> None:
         packs.load(YAML.replace(good, bad, 1), "own.yaml")
     assert says in caught.value.message
     assert caught.value.message.startswith("own.yaml")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "known"),
+    [
+        ("risks: [standard]", "risks: [nope]", "light, standard, full"),
+        ("environments: [production]", "environments: [nope]", "development, staging, production, *"),
+    ],
+)
+def test_a_pack_that_could_never_apply_is_refused_with_the_words_there_are(good: str, bad: str, known: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        packs.load(YAML.replace(good, bad), "own.yaml")
+    assert caught.value.hint == f"allowed: {known}"
 
 
 def test_two_rules_of_one_id_are_refused() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clearance.compliance.findings import Stories, Story
 from clearance.compliance.lineage import runs_of
 from clearance.delivery import service as delivery
-from clearance.delivery.model import ENVIRONMENTS
+from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
 from clearance.registry import store as registered
 from clearance.registry.flows import store

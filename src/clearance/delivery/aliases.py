@@ -9,10 +9,11 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import store
-from clearance.delivery.model import ENVIRONMENTS, Alias, AliasMove, NewPromotion
+from clearance.delivery.model import Alias, AliasMove, NewPromotion
 from clearance.delivery.ports import Gate
 from clearance.delivery.promotion import promote
 from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
 from clearance.registry.model import VersionStatus
 from clearance.storage.database import Transaction

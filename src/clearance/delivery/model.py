@@ -10,9 +10,6 @@ from clearance.policy.model import Decision
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 
-ENVIRONMENTS = ("development", "staging", "production")
-"""Where versions can serve, in the order in which they are promoted."""
-
 
 class MetricName(StrEnum):
     """What candidate and stable are compared on, or what the candidate alone is held to."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from clearance.access.model import Principal
 from clearance.delivery import last_good, store
 from clearance.delivery.model import (
-    ENVIRONMENTS,
     Action,
     Environment,
     Move,
@@ -23,6 +22,7 @@ from clearance.delivery.rollout import command
 from clearance.delivery.transitions import carry_out, record_move
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.model import Outcome
+from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 from clearance.values import Page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -128,10 +128,14 @@ class Document:
 
     def word(self, kind: type[E]) -> E:
         """Return a word of a closed vocabulary."""
+        return kind(self.one_of(tuple(kind)))
+
+    def one_of(self, words: Sequence[str]) -> str:
+        """Return a text that is one of some words."""
         found = self.text()
-        if found not in set(kind):
-            raise self.error(f"`{found}` is none of the words allowed here", f"allowed: {', '.join(kind)}")
-        return kind(found)
+        if found not in words:
+            raise self.error(f"`{found}` is none of the words allowed here", f"allowed: {', '.join(words)}")
+        return found
 
 
 def _refuse_aliases(text: str, name: str) -> None:

@@ -9,6 +9,11 @@ from enum import StrEnum
 from clearance.access.model import Role
 from clearance.values import request, value
 
+ENVIRONMENTS = ("development", "staging", "production")
+"""Where versions can serve, in the order in which they are promoted."""
+EVERYWHERE = "*"
+"""What a pack says that applies in every environment."""
+
 
 class Severity(StrEnum):
     """What a rule that does not hold does to the decision."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -12,7 +12,19 @@ from clearance.errors import InvalidInput
 from clearance.policy import messages, references
 from clearance.policy.documents import Document
 from clearance.policy.expressions import Expression, ExpressionError
-from clearance.policy.pack import ApprovalPolicy, Each, InstalledPack, Over, Pack, Parameter, Rule, Severity
+from clearance.policy.pack import (
+    ENVIRONMENTS,
+    EVERYWHERE,
+    ApprovalPolicy,
+    Each,
+    InstalledPack,
+    Over,
+    Pack,
+    Parameter,
+    Rule,
+    Severity,
+)
+from clearance.registry.model import Risk
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _MAX_RULES = 200
@@ -34,7 +46,7 @@ def load(text: str, name: str) -> Pack:
         ("parameters",),
     )
     parameters = _parameters(found["parameters"]) if "parameters" in found else ()
-    risks = found["risks"].texts()
+    risks = _words(found["risks"], tuple(Risk))
     _complete(found.get("parameters", root), parameters, risks)
     rules = tuple(_rule(item, {each.name for each in parameters}) for item in found["rules"].items())
     _sound(found["rules"], rules)
@@ -42,8 +54,8 @@ def load(text: str, name: str) -> Pack:
         name=_name(found["name"]),
         version=found["version"].text(),
         description=found["description"].text().strip(),
-        environments=_some(found["environments"]),
-        risks=_some(found["risks"]),
+        environments=_words(found["environments"], (*ENVIRONMENTS, EVERYWHERE)),
+        risks=risks,
         parameters=parameters,
         rules=rules,
         approvals=_approvals(found["approvals"]),
@@ -64,7 +76,7 @@ def builtin() -> Mapping[str, Pack]:
 def choose(packs: Iterable[InstalledPack], risk: str, environment: str) -> InstalledPack | None:
     """Return the first pack that applies to a risk tier in an environment."""
     for each in packs:
-        if risk in each.pack.risks and {environment, "*"} & set(each.pack.environments):
+        if risk in each.pack.risks and {environment, EVERYWHERE} & set(each.pack.environments):
             return each
     return None
 
@@ -83,13 +95,23 @@ def _some(document: Document) -> tuple[str, ...]:
     return found
 
 
+def _words(document: Document, known: Sequence[str]) -> tuple[str, ...]:
+    """Return a list of known words: with one that is misspelt the pack would never apply, and another would decide."""
+    _some(document)
+    return tuple(item.one_of(known) for item in document.items())
+
+
 def _parameters(document: Document) -> tuple[Parameter, ...]:
     return tuple(_parameter(name, item) for name, item in document.entries().items())
 
 
 def _parameter(name: str, document: Document) -> Parameter:
     fields = document.fields(("source", "values"))
-    values = {risk: item.number(-1e12, 1e12) for risk, item in fields["values"].entries().items()}
+    given = fields["values"].entries()
+    for risk, item in given.items():
+        if risk not in set(Risk):
+            raise item.error(f"there is no risk tier `{risk}`", f"tiers: {', '.join(Risk)}")
+    values = {risk: item.number(-1e12, 1e12) for risk, item in given.items()}
     return Parameter(name=name, values=values, source=fields["source"].text().strip())
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
 from clearance.compliance import history as use_case
-from clearance.delivery.model import ENVIRONMENTS
+from clearance.policy.pack import ENVIRONMENTS
 from clearance.web.core import page_needs, render
 
 router = APIRouter(include_in_schema=False)
