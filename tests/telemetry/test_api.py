@@ -39,6 +39,7 @@ def test_events_and_labels_go_in_and_the_summary_tells(client: Client) -> None:
     assert [(c.version, c.events, c.labelled) for c in found.counts] == [(1, 3, 1)]
     assert found.table_versions == {"events": 1, "labels": 1}
     assert found.files["events"] == 1
+    client.models.create("income", owner="ada")
     assert client.telemetry.summary("income").counts == ()
 
 

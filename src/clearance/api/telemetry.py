@@ -12,6 +12,7 @@ from clearance.access.model import Permission, Principal
 from clearance.api import place
 from clearance.api.core import App, needs
 from clearance.errors import InvalidInput
+from clearance.registry import service as registry
 from clearance.telemetry.model import Compaction, Receipt, Summary
 from clearance.telemetry.rows import from_arrow, from_json
 
@@ -64,7 +65,11 @@ def summary(
     model: Annotated[str | None, Query(description="only this model")] = None,
 ) -> Summary:
     """What the lake holds: counts by model, version, environment, variant and status; table versions; files."""
-    return app.lake.summary(model)
+    found = app.lake.summary(model)
+    if not found.counts:  # events may be of a model that nobody registered, and then they are told
+        with app.database.read() as tx:
+            registry.check_named(tx, model)
+    return found
 
 
 @router.post("/compaction")

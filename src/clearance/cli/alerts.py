@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import Alert, AlertState
 
 app = typer.Typer(no_args_is_help=True, help="See what is wrong, take it on, say that it is over.")
@@ -18,7 +18,7 @@ def listing(
     ctx: typer.Context,
     state: Annotated[AlertState | None, typer.Option(help="Only alerts in this state.")] = None,
     model: Annotated[str | None, typer.Option(help="Only alerts of this model.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """List alerts, newest first."""

@@ -19,7 +19,7 @@ from clearance.audit.events import Event
 from clearance.audit.model import Entry, LogKey, ProvenEntry, ProvenGrowth, Sighting, Verification
 from clearance.audit.proofs import check_consistency, check_inclusion, check_succession
 from clearance.audit.sources import open_source, open_target
-from clearance.cli.core import DENIED, Json, connect, note, read_file, say, show, table
+from clearance.cli.core import DENIED, Json, Limit, connect, note, read_file, say, show, table
 from clearance.clock import SystemClock
 from clearance.errors import InvalidInput, VerificationFailed
 
@@ -37,7 +37,7 @@ def entries(
         str | None, typer.Option(help="Only what happened to this, for example model/car-loan/1.")
     ] = None,
     event: Annotated[Event | None, typer.Option(help="Only this kind of event.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """Show what happened, newest first."""

@@ -31,6 +31,8 @@ EXIT: dict[str, int] = {"denied": DENIED, "verification_failed": DENIED}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
+Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+
 
 @dataclass(frozen=True)
 class Context:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import IncidentReport
 
 app = typer.Typer(no_args_is_help=True, help="Work on incidents: timeline, notes, resolution.")
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Work on incidents: timeline, notes
 def listing(
     ctx: typer.Context,
     model: Annotated[str | None, typer.Option(help="Only incidents of this model.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """List incidents, newest first."""

@@ -32,7 +32,11 @@ def findings(tx: Transaction, *, model: str | None = None) -> Findings:
 
     Args:
         model: only its versions.
+
+    Raises:
+        NotFound: no such model.
     """
+    registry.check_named(tx, model)
     rows = store.schema_changes(tx, limit=_MOST_CHANGES + 1)
     found: list[Finding] = []
     for dataset, at, before, after in rows[:_MOST_CHANGES]:

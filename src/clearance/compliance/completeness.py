@@ -80,8 +80,7 @@ def stories(tx: Transaction, *, model: str | None = None, serving: bool = False)
         for pointer in delivery.serving(tx, environment):
             for number in filter(None, (pointer.stable, pointer.candidate)):
                 serves.setdefault((pointer.model, number), []).append(environment)
-    if model is not None:
-        registry.get_model(tx, model)
+    registry.check_named(tx, model)
     named = [name for name in serves if model in {None, name[0]}] if serving else None
     versions = _all_versions(tx, model) if named is None else (registry.get_version(tx, *name) for name in named)
     told = _Told(targets=store.linked_targets(tx), texts=store.known_texts(tx))

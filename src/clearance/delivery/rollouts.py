@@ -167,7 +167,12 @@ def list_rollouts(
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Rollout]:
-    """Return rollouts, newest first."""
+    """Return rollouts, newest first.
+
+    Raises:
+        NotFound: no such model.
+    """
+    registry.check_named(tx, model)
     found = store.select_rollouts(tx, model=model, active=active, before=cursor, limit=limit + 1)
     return Page(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 

@@ -125,7 +125,13 @@ def list_decisions(
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Decision]:
-    """Return decisions, newest first."""
+    """Return decisions, newest first.
+
+    Raises:
+        NotFound: no such model.
+        InvalidInput: no page gave that cursor.
+    """
+    registry.check_named(tx, model)
     found = store.list_decisions(
         tx, model=model, number=number, environment=environment, before=position_of(cursor), limit=limit + 1
     )

@@ -83,7 +83,12 @@ def get_waiver(tx: Transaction, waiver_id: str) -> Waiver:
 
 
 def list_waivers(tx: Transaction, model: str | None = None) -> Page[Waiver]:
-    """Return waivers, newest first, also those that count no longer."""
+    """Return waivers, newest first, also those that count no longer.
+
+    Raises:
+        NotFound: no such model.
+    """
+    registry.check_named(tx, model)
     return Page(items=consent_store.list_waivers(tx, model))
 
 

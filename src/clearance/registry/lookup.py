@@ -23,6 +23,16 @@ def get_model(tx: Transaction, name: str, *, lock: bool = False) -> Model:
     return found
 
 
+def check_named(tx: Transaction, model: str | None) -> None:
+    """Refuse to list what belongs to a model that does not exist: "there is none" would be no answer; None names no model.
+
+    Raises:
+        NotFound: no such model (`model_not_found`).
+    """
+    if model is not None:
+        get_model(tx, model)
+
+
 def get_version(tx: Transaction, model: str, number: int) -> Version:
     """Return a version.
 

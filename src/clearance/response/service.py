@@ -12,6 +12,7 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
+from clearance.registry import service as registry
 from clearance.response import store
 from clearance.response.model import (
     LONGEST_SEND,
@@ -111,7 +112,12 @@ def list_alerts(
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Alert]:
-    """Return alerts newest first."""
+    """Return alerts newest first.
+
+    Raises:
+        NotFound: no such model.
+    """
+    registry.check_named(tx, model)
     found = store.select_alerts(tx, state=state, model=model, before=cursor, limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else None)
 
@@ -129,7 +135,12 @@ def resolve_alert(tx: Transaction, caller: Principal, alert_id: str, reason: str
 def list_incidents(
     tx: Transaction, *, model: str | None = None, cursor: str | None = None, limit: int = 100
 ) -> Page[Incident]:
-    """Return incidents newest first."""
+    """Return incidents newest first.
+
+    Raises:
+        NotFound: no such model.
+    """
+    registry.check_named(tx, model)
     found = store.select_incidents(tx, model=model, before=cursor, limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else None)
 
