@@ -50,6 +50,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "approvals by nobody": ("{count: 0}", "{count: 1}", "`roles` must say"),
     "approvals by who may not": ("{count: 0}", "{count: 1, roles: [viewer]}", "may not approve"),
     "a bad name": ("name: own", "name: Own Pack", "own.yaml:1:7"),
+    "a version that has no order": ('"1"', "spring", 'own.yaml:2:10: version: this must be a number such as "2"'),
     "a pack of text": (YAML, "just words", "must be a mapping"),
     "an empty file": (YAML, "", "is empty"),
     "a control character": ("name: own", "name: o\x00wn", "own.yaml"),
@@ -77,6 +78,28 @@ def test_a_pack_that_could_never_apply_is_refused_with_the_words_there_are(good:
     with pytest.raises(InvalidInput) as caught:
         packs.load(YAML.replace(good, bad), "own.yaml")
     assert caught.value.hint == f"allowed: {known}"
+
+
+@pytest.mark.parametrize(
+    ("version", "than", "newer"),
+    [
+        ("2", "1", True),
+        ("10", "9", True),
+        ("1", "1", False),
+        ("1.0", "1", False),
+        ("1.1", "1", True),
+        ("1.9", "2", False),
+        ("1", "spring", True),
+        ("007", "8", False),
+    ],
+)
+def test_versions_of_packs_are_ordered_as_numbers(version: str, than: str, newer: bool) -> None:
+    assert packs.is_newer(version, than) is newer
+
+
+@pytest.mark.parametrize("version", ["1", "9", "2.9", "1.0.3", "spring"])
+def test_the_next_version_is_newer(version: str) -> None:
+    assert packs.is_newer(packs.next_version(version), version)
 
 
 def test_two_rules_of_one_id_are_refused() -> None:

@@ -58,12 +58,13 @@ def install_pack(tx: Transaction, caller: Principal, source: PackSource) -> Inst
 
     Raises:
         InvalidInput: with line and column.
-        Conflict: this very pack is in force under its name already.
+        Conflict: this very pack is in force under its name already (`pack_exists`), or another that is not older
+            (`pack_version`): decisions name a pack by its name and version, so no two contents may share them.
     """
     tx.lock("policy packs")
     checked = check_pack(source)
-    if any(each.digest == checked.digest for each in list_packs(tx)):
-        raise Conflict(f"the pack {checked.pack.name} is in force with this content already", code="pack_exists")
+    if (present := next((each for each in list_packs(tx) if each.pack.name == checked.pack.name), None)) is not None:
+        _check_newer(checked, present)
     store.keep_pack(tx, checked)
     installed = InstalledPack(pack=checked.pack, digest=checked.digest, installed_at=tx.now, installed_by=caller.name)
     store.install_pack(tx, installed)
@@ -75,6 +76,20 @@ def install_pack(tx: Transaction, caller: Principal, source: PackSource) -> Inst
         data={"digest": checked.digest, "version": checked.pack.version},
     )
     return installed
+
+
+def _check_newer(new: InstalledPack, present: InstalledPack) -> None:
+    name, version = present.pack.name, present.pack.version
+    if new.digest == present.digest:
+        raise Conflict(f"the pack {name} is in force with this content already", code="pack_exists")
+    if not packs.is_newer(new.pack.version, version):
+        raise Conflict(
+            f"version {version} of the pack {name} is in force with other content; this one says it is version"
+            f" {new.pack.version}",
+            code="pack_version",
+            hint=f'write `version: "{packs.next_version(version)}"` or higher into it, or give it a name of its own',
+            details={"in_force": version, "given": new.pack.version},
+        )
 
 
 @cache

@@ -27,6 +27,7 @@ from clearance.policy.pack import (
 from clearance.registry.model import Risk
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 _MAX_RULES = 200
 
 
@@ -52,7 +53,7 @@ def load(text: str, name: str) -> Pack:
     _sound(found["rules"], rules)
     return Pack(
         name=_name(found["name"]),
-        version=found["version"].text(),
+        version=_version(found["version"]),
         description=found["description"].text().strip(),
         environments=_words(found["environments"], (*ENVIRONMENTS, EVERYWHERE)),
         risks=risks,
@@ -79,6 +80,37 @@ def choose(packs: Iterable[InstalledPack], risk: str, environment: str) -> Insta
         if risk in each.pack.risks and {environment, EVERYWHERE} & set(each.pack.environments):
             return each
     return None
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Return whether a pack's version is higher than another; one that is no number (older packs had such) is lowest."""
+    return _order(version) > _order(than)
+
+
+def next_version(version: str) -> str:
+    """Return the next version after one: its last number raised by one."""
+    if not _VERSION.fullmatch(version):
+        return "1"
+    front, dot, last = version.rpartition(".")
+    return f"{front}{dot}{int(last) + 1}"
+
+
+def _order(version: str) -> tuple[int, ...]:
+    if not _VERSION.fullmatch(version):
+        return ()
+    numbers = [int(part) for part in version.split(".")]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _version(document: Document) -> str:
+    found = document.text()
+    if not _VERSION.fullmatch(found):
+        raise document.error(
+            'this must be a number such as "2" or "2.1", so that a newer pack can be told from an older'
+        )
+    return found
 
 
 def _name(document: Document) -> str:
