@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearance.access.model import Role
-from clearance.policy import packs
+from clearance.policy import packs, verdict
 from clearance.policy.engine import Engine
 from clearance.policy.model import Conclusion, Facts, Outcome, RuleOutcome
 from clearance.policy.pack import Each, Over, Parameter, Rule, Severity
@@ -327,3 +327,35 @@ def test_each_over_checks_sees_their_names_verdicts_and_ages() -> None:
     )
     told = ENGINE.decide(own, worse).rules[0]
     assert (told.verdict, told.message) == (Verdict.FAILED, "data says inconclusive; latency says failed")
+
+
+ENDS = {
+    "holds": outcome_of(ENGINE.decide(pack(rule("true")), good_facts()), "one"),
+    "fails": outcome_of(ENGINE.decide(pack(rule("false")), good_facts()), "one"),
+    "idle": outcome_of(ENGINE.decide(pack(rule(applies="false")), good_facts()), "one"),
+}
+ENDS["holds, warns only"] = replace(ENDS["holds"], severity=Severity.WARN)
+ENDS["warns"] = replace(ENDS["fails"], severity=Severity.WARN)
+ENDS["waived"] = replace(ENDS["fails"], waiver="wvr_1")
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (["holds"] * 11 + ["idle"] * 10, "11 blocking rules hold, 10 do not apply"),
+        (["holds", "idle"], "1 blocking rule holds, 1 does not apply"),
+        (["holds", "waived", "fails", "fails"], "1 blocking rule holds, 1 is waived, 2 do not hold"),
+        (["holds, warns only", "warns"], "1 that only warns holds, 1 warns"),
+        ([], "there are no rules"),
+    ],
+)
+def test_rules_are_counted_by_how_they_ended_and_those_that_do_not_apply_hold_nothing(
+    ended: list[str], said: str
+) -> None:
+    assert verdict.tally([ENDS[one] for one in ended]) == said
+
+
+@given(st.lists(st.sampled_from(sorted(ENDS))))
+def test_every_rule_is_counted_once(ended: list[str]) -> None:
+    said = verdict.tally([ENDS[one] for one in ended])
+    assert sum(int(word) for word in said.split() if word.isdigit()) == len(ended)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from clearance.policy.verdict import tally
+
 _KINDS = {
     "https://clearance.dev/attestation/check/v1": "check result",
     "https://clearance.dev/attestation/approval/v1": "approval",
@@ -70,5 +72,6 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "size": size,
     "words": words,
     "kind": kind,
+    "tally": tally,
 }
 """The same, by the names that templates use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from clearance.policy.model import Conclusion, Outcome, RuleOutcome, Vote
@@ -27,6 +28,24 @@ def conclude(policy: ApprovalPolicy, outcomes: Sequence[RuleOutcome], votes: Seq
         approvals_needed=policy.count,
         waivers=tuple(sorted({rule.waiver for rule in outcomes if rule.waiver is not None})),
     )
+
+
+def tally(rules: Sequence[RuleOutcome]) -> str:
+    """Say how many rules ended how, each counted once: `11 blocking rules hold, 10 do not apply`."""
+    held = Counter(rule.severity for rule in rules if rule.verdict is Verdict.PASSED)
+    broken = [rule for rule in rules if not rule.holds]
+    waived = sum(rule.waiver is not None for rule in broken)
+    blocking = sum(rule.blocks for rule in broken)
+    idle = sum(rule.verdict is Verdict.NOT_APPLICABLE for rule in rules)
+    counted = (
+        (held[Severity.BLOCK], "blocking rule holds", "blocking rules hold"),
+        (waived, "is waived", "are waived"),
+        (blocking, "does not hold", "do not hold"),
+        (held[Severity.WARN], "that only warns holds", "that only warn hold"),
+        (len(broken) - waived - blocking, "warns", "warn"),
+        (idle, "does not apply", "do not apply"),
+    )
+    return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counted if n) or "there are no rules"
 
 
 def _outcome(

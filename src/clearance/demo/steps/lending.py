@@ -12,6 +12,7 @@ from clearance.demo.story import Facts, Stage, expect
 from clearance.demo.submission import Candidate, register_data, show_checks, submit
 from clearance.demo.traffic import Answer, Call, by_day, send
 from clearance.errors import ClearanceError
+from clearance.policy.verdict import tally
 from clearance.registry.model import Lifecycle, Risk
 
 TITLE = "A model earns its clearance"
@@ -65,7 +66,7 @@ def run(stage: Stage, facts: Facts) -> None:
         "id": promotion.decision.id,
         "outcome": promotion.decision.outcome.value,
         "pack": f"{promotion.decision.pack} {promotion.decision.pack_version}",
-        "rules": len(promotion.decision.rules),
+        "rules": tally(promotion.decision.rules),
     }
     expect(promotion.moved, f"{version.name} was not promoted: {promotion.decision.reason}")
     answer = _first_answer(stage)
@@ -73,7 +74,7 @@ def run(stage: Stage, facts: Facts) -> None:
     expect(answer.version == version.name, f"{answer.version} answered instead of {version.name}")
     facts["statements"] = sum(1 for _ in stage.alice.evidence.statements(MODEL, version.number))
     narrator.say(
-        f"[green]allowed[/] by {facts['decision']['rules']} rules; {answer.version} serves, and gives the first loan "
+        f"[green]allowed[/]: {facts['decision']['rules']}; {answer.version} serves, and gives the first loan "
         f"{answer.probabilities[0]:.0%} to be repaid"
     )
 
