@@ -276,3 +276,17 @@ def test_a_canary_gets_its_share_of_requests_and_each_request_stays_on_its_side(
     assert [ask(http, f"r{place}").headers["x-clearance-variant"] for place in range(60)] == [
         each["x-clearance-variant"] for each in answers
     ]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+def test_a_request_of_another_age_is_refused_and_leaves_no_event(
+    http: httpx.Client, parts: Clearance, moment: str
+) -> None:
+    body = {
+        "inputs": [{"name": "amount", "datatype": "FP32", "shape": [1], "data": [1.0]}],
+        "parameters": {"clearance_ts": moment},
+    }
+    refused = http.post("/v2/models/loans/infer", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "tensor_malformed")
+    assert "clearance_ts is " in refused.json()["detail"]
+    assert parts.gateway.status().events_recorded == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,6 +18,13 @@ from clearance.gateway.protocol import parse
 def body(**changes: Any) -> bytes:
     tensor = {"name": "a", "datatype": "FP32", "shape": [2, 1], "data": [1.0, 2.0]} | changes
     return json.dumps({"id": "r1", "inputs": [tensor]}).encode()
+
+
+def timed(moment: str) -> bytes:
+    return json.dumps({**json.loads(body()), "parameters": {"clearance_ts": moment}}).encode()
+
+
+OUT_OF_TIME = ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,7 @@ def body(**changes: Any) -> bytes:
             b'{"inputs": [{"name": "a", "datatype": "BOOL", "shape": [1], "data": [true]}], "parameters": {"clearance_ts": "noon"}}',
             "is 'noon'",
         ),
+        *((timed(moment), re.escape(f"clearance_ts is '{moment}'")) for moment in OUT_OF_TIME),
     ],
 )
 def test_a_malformed_request_says_what_is_wrong_with_which_tensor(sent: bytes, message: str) -> None:

@@ -42,7 +42,7 @@ def test_a_monitor_is_evaluated_when_the_lake_the_monitor_or_the_time_brings_som
     assert driver.turn() == 0
     world.send([event for event in events(week, monday) if event["ts"] < now])
     assert (driver.turn(), driver.turn(), computed(world.parts)) == (1, 0, 1)
-    world.label(labels(week, monday))
+    world.label([{**label, "at": now} for label in labels(week, monday)])
     assert (driver.turn(), driver.turn()) == (1, 0)
     world.configure(ks_floor=0.5)
     assert (driver.turn(), driver.turn()) == (1, 0)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MONDAY = datetime(2019, 1, 7, tzinfo=UTC)
+LATER = MONDAY + timedelta(days=365)
+"""When they are received: all that they tell of has happened by then."""
 
 
 def event(number: int = 0, **changed: Any) -> dict[str, Any]:

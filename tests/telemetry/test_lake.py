@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clearance.errors import InvalidInput, NotFound, Unavailable
+from clearance.telemetry import rows
 from clearance.telemetry.lake import Lake
 from clearance.telemetry.rows import event_rows, label_rows
 from clearance.telemetry.schema import JOINED, READ
-from tests.telemetry.events import MONDAY, event, label
+from tests.telemetry.events import LATER, MONDAY, event, label
 
 
 @pytest.fixture
@@ -26,11 +27,11 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def add(lake: Lake, events: Sequence[dict[str, Any]], received: int = 0) -> int:
-    return lake.append_events(event_rows(events, MONDAY + timedelta(seconds=received)))
+    return lake.append_events(event_rows(events, LATER + timedelta(seconds=received)))
 
 
 def add_labels(lake: Lake, labels: Sequence[dict[str, Any]], received: int = 0) -> int:
-    return lake.append_labels(label_rows(labels, MONDAY + timedelta(seconds=received)))
+    return lake.append_labels(label_rows(labels, LATER + timedelta(seconds=received)))
 
 
 def ids(lake: Lake, *args: Any, **more: Any) -> list[str]:
@@ -293,3 +294,22 @@ def test_a_week_of_1200_events_is_read_quickly_after_hundreds_of_commits(lake: L
         times.append(time.perf_counter() - began)
     assert found.num_rows > 400
     assert min(times) < 0.5  # about 0.02 on an idle machine; `make bench` has the figure
+
+
+def test_events_of_another_age_that_were_once_taken_keep_nobody_from_reading(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(lake, [event(1), event(2)])
+    with monkeypatch.context() as earlier:  # as they were taken before times had bounds
+        earlier.setattr(rows, "fault", lambda _event: None)
+        earlier.setattr(rows, "_check_moments", lambda *_: None)
+        add(lake, [event(3, ts="0001-01-01T00:00:00Z", model="another")])
+        add(lake, [event(4, ts="0001-01-01T00:00:00Z"), event(5, ts="9999-12-31T23:59:59.999999Z")])
+    end = MONDAY + timedelta(days=1)
+    assert ids(lake, MONDAY, end) == ["r-1", "r-2"]
+    for bound in (datetime.min, datetime.max):
+        lake.joined("car-loan", bound.replace(tzinfo=UTC), bound.replace(tzinfo=UTC))
+    tallies = lake.tallies("car-loan", end, every=timedelta(days=7), origin=datetime(1970, 1, 5, tzinfo=UTC))
+    assert [(tally.start, tally.events) for tally in tallies] == [(MONDAY, 2)]
+    assert sum(count.events for count in lake.counts()) == 5
+    assert lake.summary().counts

@@ -79,6 +79,23 @@ def test_a_label_without_a_moment_was_known_when_it_came() -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2019-01-08T00:00:00.000001Z", "9999-12-31T23:59:59Z"]
+)
+def test_what_claims_to_be_of_another_age_is_named_by_index_and_field(wrong: str) -> None:
+    with pytest.raises(InvalidInput, match="event 1: ts is ") as caught:
+        event_rows([event(0), event(1, ts=wrong)], MONDAY)
+    assert caught.value.details == {"index": 1, "field": "ts"}
+    with pytest.raises(InvalidInput, match="label 1: at is ") as caught:
+        label_rows([label(0, at=None), label(1, at=wrong)], MONDAY)
+    assert caught.value.details == {"index": 1, "field": "at"}
+
+
+def test_old_data_may_be_replayed_and_a_clock_may_be_a_day_ahead() -> None:
+    for ts in ("2000-01-01T00:00:00Z", "2018-03-01T00:00:00Z", "2019-01-08T00:00:00Z"):
+        assert event_rows([event(0, ts=ts)], MONDAY).num_rows == 1
+
+
+@pytest.mark.parametrize(
     ("bad", "field"),
     [
         ({"label": None}, "label"),

@@ -9,11 +9,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from clearance.errors import InvalidInput
 from clearance.registry.contract import Datatype
+from clearance.sdk.events import ahead_fault, time_fault, when
 
 TIME_PARAMETER = "clearance_ts"
 
@@ -53,6 +54,16 @@ def parse(body: bytes) -> InferenceRequest:
     if request_id is not None and not isinstance(request_id, str):
         raise _malformed("`id` is not a text")
     return InferenceRequest(request_id, columns, lengths.pop(), _time(document.get("parameters")))
+
+
+def check_time(asked: InferenceRequest, now: datetime) -> None:
+    """Refuse a request that claims to be of the future.
+
+    Raises:
+        InvalidInput: more than `MOST_AHEAD` after the server's clock.
+    """
+    if asked.at is not None and (fault := ahead_fault(asked.at, now)):
+        raise _bad_time(fault)
 
 
 def answer(
@@ -114,13 +125,13 @@ def _time(parameters: Any) -> datetime | None:
     text = parameters.get(TIME_PARAMETER) if isinstance(parameters, dict) else None
     if text is None:
         return None
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        at = None
-    if at is None or at.tzinfo is None:
-        raise _malformed(f"the parameter {TIME_PARAMETER} is {text!r}", "RFC 3339 with a zone: 2019-04-01T00:00:00Z")
-    return at.astimezone(UTC)
+    if fault := time_fault(text):
+        raise _bad_time(fault)
+    return when(text)
+
+
+def _bad_time(fault: str) -> InvalidInput:
+    return _malformed(f"the parameter {TIME_PARAMETER} {fault}", "leave it out, unless old requests are sent again")
 
 
 def _malformed(what: str, hint: str = "see the Open Inference Protocol, version 2") -> InvalidInput:

@@ -12,7 +12,7 @@ from clearance.clock import Clock
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unavailable
 from clearance.gateway.loading import Loaded
 from clearance.gateway.model import GatewayStatus, RouteStatus, Variant, choose
-from clearance.gateway.protocol import InferenceRequest
+from clearance.gateway.protocol import InferenceRequest, check_time
 from clearance.gateway.routes import Route, Routes
 from clearance.registry.contract import violations
 from clearance.sdk.recorder import Recorder
@@ -95,14 +95,17 @@ class Gateway:
 
         Raises:
             NotFound: the model or version does not serve there.
-            InvalidInput: the request breaks the model's contract (code `contract_violation`); recorded as rejected.
+            InvalidInput: the request breaks the model's contract (code `contract_violation`); recorded as rejected. Or
+                it claims to be of the future (`tensor_malformed`).
         """
+        now = self._clock.now()
+        check_time(asked, now)
         self.start()
         started = time.perf_counter()
         chosen_id = request_id or asked.id or f"req-{secrets.token_hex(12)}"
         loaded, variant = self._pick(model, environment, number, chosen_id)
         common: dict[str, Any] = {
-            "ts": asked.at or self._clock.now(),
+            "ts": asked.at or now,
             "model": model,
             "version": loaded.number,
             "environment": environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Required, TypedDict
 
 EVENT_SCHEMA_VERSION = 1
@@ -16,6 +16,12 @@ STATUSES = ("ok", "rejected", "error")
 
 MAX_FEATURES = 2_000
 MAX_TEXT = 200
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before it nothing happened that is watched here: old data may be replayed, but a clock that was never set says 1970, and
+one such event would make a monitor look at every window since."""
+MOST_AHEAD = timedelta(days=1)
+"""How far the clock of whoever sends may be ahead of the server's; what claims to be later is a mistake, not the future."""
 
 _MODEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _INT64 = 2**63
@@ -79,10 +85,22 @@ def time_fault(found: Any) -> str | None:
     if not isinstance(found, str | datetime):
         return f"is {_shown(found)}, not an RFC 3339 time"
     try:
-        when(found)
+        moment = when(found)
     except (ValueError, OverflowError):
         return f"is {_shown(found)}, not an RFC 3339 time with a zone, such as 2026-01-05T09:00:00Z"
-    return None
+    return None if moment >= EARLIEST else f"is {_shown(found)}, before {EARLIEST:%Y-%m-%d}, the earliest there is"
+
+
+def ahead_fault(moment: datetime, now: datetime) -> str | None:
+    """Say that a moment can't have come yet, or None.
+
+    Args:
+        moment: what was claimed; aware.
+        now: what the server's clock says.
+    """
+    if moment - now <= MOST_AHEAD:
+        return None
+    return f"is {moment.isoformat()}, more than a day after the server's clock, {now.isoformat(timespec='seconds')}"
 
 
 def text_fault(found: Any) -> str | None:
@@ -171,7 +189,12 @@ FIELDS: Mapping[str, FieldRule] = {
     "schema_version": FieldRule(
         whole(1, EVENT_SCHEMA_VERSION), False, "version of this schema; the newest when left out", "otel.schema.version"
     ),
-    "ts": FieldRule(time_fault, True, "when the prediction was made, RFC 3339 with a zone", "Timestamp"),
+    "ts": FieldRule(
+        time_fault,
+        True,
+        "when the prediction was made, RFC 3339 with a zone; from 2000 on, at most a day ahead of the server",
+        "Timestamp",
+    ),
     "model": FieldRule(model_fault, True, "name of the model", "clearance.model"),
     "version": FieldRule(whole(1, 2**31 - 1), True, "number of the version that answered", "clearance.version"),
     "environment": FieldRule(text_fault, True, "where it answered, such as production", "deployment.environment.name"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import InvalidInput
+from clearance.sdk.events import EARLIEST
 from clearance.telemetry import reading
 from clearance.telemetry.delta import Delta
 from clearance.telemetry.model import Compaction, Count, Summary, Tally
@@ -151,11 +152,13 @@ class Lake:
     ) -> tuple[Tally, ...]:
         """Return what each span of time before `end` holds, oldest first, in one pass; spans without events are left out.
 
+        Events before `EARLIEST`, which were once taken, count in none.
+
         Args:
             every: length of a span.
             origin: where a span begins; aware.
         """
-        conditions = _conditions(model, None, end, environment, None)
+        conditions = _conditions(model, EARLIEST, end, environment, None)
         files = self._event_files(conditions, table_version)
         if not files:
             return ()
@@ -223,8 +226,9 @@ class Lake:
                 *(found[name].to_pylist() for name in ("path", "min.ts", "max.ts", "min.model", "max.model")),
                 strict=True,
             )
-            if not (start and last and last + _SLACK < start)
-            and not (end and first and first - _SLACK >= end)
+            # Differences, for a stored time may be so far off that there is none a second before or after it.
+            if not (start and last and start - last > _SLACK)
+            and not (end and first and first - end >= _SLACK)
             and not (model and low and high and not low <= model <= high)
         ]
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import InvalidInput, TooLarge
-from clearance.sdk.events import EVENT_SCHEMA_VERSION, Fault, fault, when
+from clearance.sdk.events import EVENT_SCHEMA_VERSION, MOST_AHEAD, Fault, ahead_fault, fault, when
 from clearance.telemetry.labels import label_fault
 from clearance.telemetry.model import MAX_EVENTS, MAX_LABELS
 
@@ -24,7 +24,7 @@ def event_rows(events: Sequence[Mapping[str, Any]], received_at: datetime) -> pa
     """Return the rows of `schema.EVENTS` for a batch, in its order.
 
     Raises:
-        InvalidInput: an event breaks the schema; names its index and field.
+        InvalidInput: an event breaks the schema, or claims to be of the future; names its index and field.
         TooLarge: more than MAX_EVENTS.
     """
     import pyarrow as pa
@@ -33,6 +33,7 @@ def event_rows(events: Sequence[Mapping[str, Any]], received_at: datetime) -> pa
 
     _check(events, fault, "event", MAX_EVENTS)
     moments = [when(event["ts"]) for event in events]
+    _check_moments(moments, received_at, "event", "ts")
     features = [_features_text(event.get("features")) for event in events]
     made: dict[str, Any] = {
         "schema_version": [event.get("schema_version") or EVENT_SCHEMA_VERSION for event in events],
@@ -56,7 +57,7 @@ def label_rows(labels: Sequence[Mapping[str, Any]], received_at: datetime) -> pa
     """Return the rows of `schema.LABELS` for a batch, in its order.
 
     Raises:
-        InvalidInput: a label is malformed; names its index and field.
+        InvalidInput: a label is malformed, or claims to be of the future; names its index and field.
         TooLarge: more than MAX_LABELS.
     """
     import pyarrow as pa
@@ -64,12 +65,14 @@ def label_rows(labels: Sequence[Mapping[str, Any]], received_at: datetime) -> pa
     from clearance.telemetry.schema import LABELS
 
     _check(labels, label_fault, "label", MAX_LABELS)
+    moments = [received_at if label.get("at") is None else when(label["at"]) for label in labels]
+    _check_moments(moments, received_at, "label", "at")
     made = {
         "model": [label["model"] for label in labels],
         "request_id": [label["request_id"] for label in labels],
         "row": [label.get("row") or 0 for label in labels],
         "label": _numbers([label["label"] for label in labels]),
-        "at": [received_at if label.get("at") is None else when(label["at"]) for label in labels],
+        "at": moments,
         **_receipt(len(labels), received_at),
     }
     return pa.table(made, schema=LABELS)
@@ -162,12 +165,24 @@ def _check(items: Sequence[Any], fault_of: Callable[[Any], Fault | None], kind: 
         raise InvalidInput(f"the batch has no {kind}s", code="batch_empty", hint="send at least one")
     for index, item in enumerate(items):
         if found := fault_of(item):
-            raise InvalidInput(
-                f"{kind} {index}: {found.field} {found.message}",
-                code=f"{kind}_invalid",
-                hint="nothing of this batch was stored; correct it and send the whole batch again",
-                details={"index": index, "field": found.field},
-            )
+            raise _invalid(kind, index, found)
+
+
+def _check_moments(moments: Sequence[datetime], received_at: datetime, kind: str, field: str) -> None:
+    if max(moments) - received_at <= MOST_AHEAD:
+        return
+    for index, moment in enumerate(moments):
+        if message := ahead_fault(moment, received_at):
+            raise _invalid(kind, index, Fault(field, message))
+
+
+def _invalid(kind: str, index: int, found: Fault) -> InvalidInput:
+    return InvalidInput(
+        f"{kind} {index}: {found.field} {found.message}",
+        code=f"{kind}_invalid",
+        hint="nothing of this batch was stored; correct it and send the whole batch again",
+        details={"index": index, "field": found.field},
+    )
 
 
 def _receipt(size: int, received_at: datetime) -> dict[str, Any]:
