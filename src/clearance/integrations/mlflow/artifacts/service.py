@@ -82,9 +82,10 @@ def remove(tx: Transaction, caller: Principal, path: str) -> None:
     """
     paths.check_writable(path)
     tx.lock("mlflow artifacts")
-    if files := store.remove(tx, path):
-        facts = {"path": path, "files": files}
-        log.record(tx, Event.ARTIFACT_REMOVED, actor=caller.name, subject=_subject(path), data=facts)
+    if store.find(tx, path) is None and not store.is_folder(tx, path):
+        return  # before anything is written: what changes nothing leaves no leaf
+    facts = {"path": path, "files": store.remove(tx, path)}
+    log.record(tx, Event.ARTIFACT_REMOVED, actor=caller.name, subject=_subject(path), data=facts)
 
 
 def held(tx: Transaction, uri: str, hosts: Iterable[str] = ()) -> tuple[File, ...]:
