@@ -59,6 +59,14 @@ def test_the_checkpoint_of_the_change_carries_both_signatures_and_later_ones_the
     assert not verified(parts, stranger).ok
 
 
+def test_a_rotation_may_be_the_first_thing_that_happens(parts: Clearance) -> None:
+    first = parts.log_verifier
+    new = rotate(parts)
+    write(parts, 2)
+    assert verified(parts, first).ok
+    assert parts.log_verifier == new
+
+
 def test_a_succession_that_was_changed_is_refused(parts: Clearance) -> None:
     write(parts, 3)
     first = parts.log_verifier

@@ -383,6 +383,69 @@ def test_the_commands_show_back_up_restore_and_refuse_to_cut_a_log_off(loan: Cle
     assert run(target, "audit", "verify").returncode == 0
 
 
+def restored(home: Path, archive: Path, *words: str) -> tuple[int, str]:
+    """Return the exit code of a restore, and the code of its error or else what it notes."""
+    done = run(home, "db", "restore", str(archive), *words, "--json")
+    return done.returncode, json.loads(done.stdout).get("error", {}).get("code", done.stderr)
+
+
+def keys_of(home: Path, *sources: Path) -> Path:
+    """Copy key files into the folder of a home that has nothing else."""
+    (home / "keys").mkdir(parents=True)
+    for source in sources:
+        shutil.copy(source, home / "keys")
+    return home
+
+
+def rotate(parts: Clearance) -> Path:
+    """Have a new key sign the log, and return its file."""
+    with parts.database.write() as tx:
+        made = log.rotate_key(tx, "user:ada", parts.log_keys, "yearly")
+    return parts.settings.keys / f"log-{made.key_id.hex()}.pem"
+
+
+def test_a_log_that_another_key_signed_is_not_restored_whatever_comes_with_it(loan: Clearance, tmp_path: Path) -> None:
+    stranger = Clearance(load({}, home=tmp_path / "stranger"))
+    rotate(stranger)
+    save(stranger, tmp_path / "forged.tar")
+    save(stranger, tmp_path / "with-keys.tar", "keys")
+    stranger.close()
+    nothing = rewritten(tmp_path / "forged.tar", tmp_path / "silent.tar", lambda found: found.update(checkpoint=None))
+    genuine = loan.settings.keys / "log.pem"
+    for number, archive in enumerate((tmp_path / "forged.tar", nothing)):
+        home = keys_of(tmp_path / str(number), genuine)
+        assert restored(home, archive) == (1, "log_key_missing")
+        assert "empty" in run(home, "db", "status").stdout
+    with tarfile.open(tmp_path / "with-keys.tar") as tar:
+        (rotated,) = [name for name in tar.getnames() if "keys/log-" in name]
+    only_rotated = rewritten(
+        tmp_path / "with-keys.tar",
+        tmp_path / "stranger.tar",
+        lambda found: found.update(files=[each for each in found["files"] if each["member"] == rotated]),
+    )
+    home = keys_of(tmp_path / "own", genuine)
+    assert restored(home, only_rotated) == (1, "log_key_missing")
+    assert [path.name for path in (home / "keys").iterdir()] == ["log.pem"], "the key that came along is gone again"
+    code, said = restored(tmp_path / "none", tmp_path / "with-keys.tar")
+    assert (code, "by a key that came with it" in said) == (0, True)
+
+
+def test_a_log_is_restored_by_a_key_from_which_its_own_follows(loan: Clearance, tmp_path: Path) -> None:
+    first = loan.settings.keys / "log.pem"
+    save(loan, tmp_path / "before.tar")
+    second = rotate(loan)
+    save(loan, tmp_path / "after.tar")
+    for name, archive, held, waits in (
+        ("both", "after", (first, second), False),
+        ("the new one", "after", (second,), False),
+        ("the old one", "after", (first,), True),
+        ("more than it needs", "before", (first, second), False),
+    ):
+        code, said = restored(keys_of(tmp_path / name, *held), tmp_path / f"{archive}.tar")
+        assert (code, "Nothing can be written until" in said) == (0, waits), name
+    assert restored(keys_of(tmp_path / "too new", second), tmp_path / "before.tar") == (1, "log_key_missing")
+
+
 def test_the_commands_do_not_go_through_a_server(tmp_path: Path) -> None:
     refused = run(tmp_path, "--url", "http://127.0.0.1:1", "db", "status", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "local_only")

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clearance.audit.checkpoint import Verifier
-from clearance.errors import Conflict, VerificationFailed
+from clearance.errors import ClearanceError, Conflict, VerificationFailed
 from clearance.storage import keyfile
 
 
@@ -37,6 +37,11 @@ class LogKeys:
         keyfile.keep_ed25519(self.folder / f"log-{made.key_id.hex()}.pem", key)
         return self._add(key)
 
+    def held(self) -> frozenset[str]:
+        """Return the verifier strings of the keys that are in the folder now; none is made."""
+        self._load()
+        return frozenset(self._known)
+
     def signer(self, verifier: str) -> Ed25519PrivateKey:
         """Return the private key that belongs to a verifier string.
 
@@ -50,13 +55,17 @@ class LogKeys:
         self._load()
         if verifier in self._known:
             return self._known[verifier]
+        raise self.missing(verifier)
+
+    def missing(self, verifier: str) -> ClearanceError:
+        """Return what to tell who needs a key that is not in the folder."""
         if (name := verifier.partition("+")[0]) != self.origin:
-            raise Conflict(
+            return Conflict(
                 f"this log has been called {name} since its first leaf, and the settings call it {self.origin}",
                 code="log_origin_changed",
                 hint=f"set CLEARANCE_LOG_ORIGIN={name}: a log keeps its name, as outsiders know it by that",
             )
-        raise VerificationFailed(
+        return VerificationFailed(
             f"the key that signs this log, {verifier}, is not in {self.folder}",
             code="log_key_missing",
             hint="copy the files log*.pem from the server that made it, or from the backup; every server needs them",

@@ -14,7 +14,7 @@ from clearance.audit.keys import LogKeys
 from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, LogKey
 from clearance.audit.tiles import WIDTH
 from clearance.audit.verification import verify
-from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from clearance.storage.database import Transaction
 from clearance.values import Page, plain, timestamp
 
@@ -23,6 +23,7 @@ __all__ = [
     "consistency_path",
     "entries",
     "following",
+    "is_empty",
     "prove_consistency",
     "prove_inclusion",
     "published_checkpoint",
@@ -31,6 +32,7 @@ __all__ = [
     "rotate_key",
     "sealer",
     "succession",
+    "trusted_verifier",
     "verifier",
     "verify",
 ]
@@ -93,6 +95,35 @@ def verifier(tx: Transaction, keys: LogKeys) -> Verifier:
     """Return the verifier of the key that signs now."""
     signer = store.read_head(tx).signer
     return checkpoint.parse_verifier(signer) if signer else keys.first()
+
+
+def trusted_verifier(tx: Transaction, keys: LogKeys, held: frozenset[str]) -> Verifier:
+    """Return the newest of the log's keys that is at hand: verify a log by that which came from elsewhere.
+
+    Which key signs, such a log says itself, and whoever forged it says so too.
+
+    Args:
+        tx: the transaction.
+        keys: of the log.
+        held: verifier strings of the keys that this installation has (`LogKeys.held`), at least one.
+
+    Raises:
+        VerificationFailed: none of the log's keys is at hand.
+        Conflict: the log has another name than the settings say.
+    """
+    end = store.read_head(tx)
+    known = [text for _, text in store.all_keys(tx)]
+    if not end.signer and not known:  # written by a release whose logs did not name their key
+        known = sorted(held, key=lambda text: _is_signed(end.note, text))
+    for text in (end.signer, *reversed(known)):
+        if text in held:
+            return checkpoint.parse_verifier(text)
+    raise keys.missing(end.signer or known[-1])
+
+
+def is_empty(tx: Transaction) -> bool:
+    """Tell whether nothing has happened yet."""
+    return store.size(tx) == 0 and store.leaf(tx, 0) is None
 
 
 def rotate_key(tx: Transaction, actor: str, keys: LogKeys, reason: str) -> Verifier:
@@ -234,6 +265,14 @@ def _prove_inclusion(tx: Transaction, index: int, size: int, note: str) -> Inclu
     return InclusionProof(index=index, leaf=_b64(found), path=tuple(map(_b64, path)), checkpoint=note)
 
 
+def _is_signed(note: str, verifier: str) -> bool:
+    try:
+        checkpoint.verify(note, checkpoint.parse_verifier(verifier))
+    except VerificationFailed:
+        return False
+    return True
+
+
 def _endorsement(tx: Transaction, since: int) -> InclusionProof:
     """Return the proof of the leaf that named the key, under the checkpoint that the key before it signed too."""
     index = store.last_position(tx, Event.LOG_KEY_ROTATED.value, since)
@@ -249,7 +288,8 @@ def _endorsement(tx: Transaction, since: int) -> InclusionProof:
 
 def _first_key(tx: Transaction, keys: LogKeys) -> str:
     text = keys.first().text()
-    store.add_key(tx, 0, text)
+    if not store.all_keys(tx):  # a rotation that is the log's first leaf asks twice
+        store.add_key(tx, 0, text)
     return text
 
 

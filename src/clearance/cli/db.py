@@ -90,12 +90,21 @@ def restore(
 
     kept = _read_checkpoint(seen)
     with _opened(ctx) as parts:
+        held = parts.log_keys.held()  # before the archive brings others
 
-        def check(tx: Transaction, manifest: Manifest) -> None:
-            _check_log(parts, tx, manifest, kept)
+        def check(tx: Transaction, _manifest: Manifest) -> None:
+            _check_log(parts, tx, held, kept)
 
         made = archives.restore(parts.database_as_found, file.absolute(), folders=_folders(parts), check=check)
+        signer = parts.log_verifier.text() if made.checkpoint else None
+        lost = signer if signer not in {None, *parts.log_keys.held()} else None
     show(made, json, lambda found: _render_manifest(f"restored from {file}; the log verifies", found))
+    if lost:
+        note(
+            f"Nothing can be written until the key {lost} is in {parts.settings.keys} too: the log verifies by one before it."
+        )
+    if not held and made.checkpoint:
+        note("It verifies by a key that came with it: compare `clearance audit key` with the one you pinned.")
     note(
         "What was done after this backup is not in its log. Whoever kept a newer checkpoint will see the log as cut off: "
         "compare yours with `clearance audit checkpoint`, and tell them."
@@ -139,20 +148,24 @@ def _read_checkpoint(path: Path | None) -> str | None:
     return None if path is None else read_file(path).decode("utf-8", "replace")
 
 
-def _check_log(parts: Clearance, tx: Transaction, manifest: Manifest, kept: str | None) -> None:
-    """Refuse a restored log that does not verify by the key at hand, or is not the one that an outsider has seen."""
+def _check_log(parts: Clearance, tx: Transaction, held: frozenset[str], kept: str | None) -> None:
+    """Refuse a restored log that does not verify by the key at hand, or is not the one that an outsider has seen.
+
+    A key that came with the archive counts only where there was none: else whoever forged the log would bring it.
+    """
     from clearance.audit import checkpoint, log, proofs
 
-    if manifest.checkpoint is None:
-        return
     keys = parts.settings.keys
-    if not any(keys.glob("log*.pem")):
+    trusted = held or parts.log_keys.held()
+    if not trusted and log.is_empty(tx):
+        return
+    if not trusted:
         raise Conflict(
             f"the key that signs this log is not in {keys}",
             code="log_key_missing",
             hint="put the keys folder of the old installation there first, or take a backup made with --with-keys",
         )
-    verifier = log.verifier(tx, parts.log_keys)
+    verifier = log.trusted_verifier(tx, parts.log_keys, trusted)
     found = log.verify(tx, verifier)
     if not found.ok:
         raise VerificationFailed(
