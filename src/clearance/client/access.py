@@ -8,6 +8,7 @@ from datetime import timedelta
 from clearance.access.model import IssuedToken, NewToken, Principal, Role, Rotation, Scope, Token
 from clearance.access.people import Binding, LoginMethods, NewBinding, NewSession, OpenedSession, Session
 from clearance.client.http import Http
+from clearance.client.routes import route
 
 
 class Access:
@@ -40,11 +41,11 @@ class Access:
     def rotate(self, token_id: str, *, overlap: timedelta = timedelta(hours=1)) -> IssuedToken:
         """Issue the successor of a token; the old one still works during the overlap."""
         body = Rotation(overlap_seconds=overlap.total_seconds())
-        return self._http.post(f"/tokens/{token_id}/rotate", IssuedToken, body)
+        return self._http.post(route("/tokens/{}/rotate", token_id), IssuedToken, body)
 
     def revoke(self, token_id: str) -> Token:
         """Make a token useless from now on."""
-        return self._http.delete(f"/tokens/{token_id}", Token)
+        return self._http.delete(route("/tokens/{}", token_id), Token)
 
     def bind(self, subject: str, role: Role, *, team: str | None = None) -> Binding:
         """Give a role to `user:NAME` or `group:NAME`, for one team's models or for all."""

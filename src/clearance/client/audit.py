@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from clearance.audit.events import Event
 from clearance.audit.model import ConsistencyProof, Entry, InclusionProof, KeyRotation, LogKey, LogStatus, Verification
 from clearance.client.http import Http
+from clearance.client.routes import route
 
 
 class Audit:
@@ -47,11 +48,11 @@ class Audit:
 
     def inclusion(self, index: int) -> InclusionProof:
         """Return the proof that a leaf is in the log."""
-        return self._http.get(f"/audit/inclusion/{index}", InclusionProof)
+        return self._http.get(route("/audit/inclusion/{}", index), InclusionProof)
 
     def consistency(self, older: int, newer: int | None = None) -> ConsistencyProof:
         """Return the proof that the log only grew since it had `older` leaves."""
-        return self._http.get(f"/audit/consistency/{older}", ConsistencyProof, newer=newer)
+        return self._http.get(route("/audit/consistency/{}", older), ConsistencyProof, newer=newer)
 
     def verify(self) -> Verification:
         """Have the server recompute the whole log."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
 
 from clearance.checks.model import NewRun, StoredResult, SuiteRun, SuiteText
 from clearance.client.http import Http
+from clearance.client.routes import route
 
 
 class Checks:
@@ -21,7 +21,7 @@ class Checks:
 
     def suite(self, name: str) -> SuiteText:
         """Return one suite that comes with Clearance."""
-        return self._http.get(f"/suites/{quote(name, safe='')}", SuiteText)
+        return self._http.get(route("/suites/{}", name), SuiteText)
 
     def run(
         self,
@@ -56,4 +56,4 @@ class Checks:
 
 
 def _at(model: str, number: int) -> str:
-    return f"/models/{quote(model, safe='')}/versions/{number}/checks"
+    return route("/models/{}/versions/{}/checks", model, number)

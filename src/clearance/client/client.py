@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from clearance.client.http import Http
+from clearance.client.http import Http, connections
 
 if TYPE_CHECKING:
     from clearance.client.access import Access
@@ -38,14 +38,16 @@ class Client:
         token: bearer token; empty in local mode.
         transport: HTTP transport, where it is not the network.
         timeout: seconds to wait for an answer.
+
+    Raises:
+        InvalidInput: that is no address, or no token.
     """
 
     def __init__(
         self, url: str, token: str = "", *, transport: httpx.BaseTransport | None = None, timeout: float = 300
     ) -> None:
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        connections = httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout)
-        self.http = Http(connections, at_once=_AT_ONCE if transport is None else 1)
+        made = connections(url, token, transport=transport, timeout=timeout)
+        self.http = Http(made, at_once=_AT_ONCE if transport is None else 1)
 
     @cached_property
     def models(self) -> Models:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.delivery.model import (
     Alias,
     AliasMove,
@@ -16,11 +17,11 @@ from clearance.delivery.model import (
     Move,
     NewPromotion,
     NewRollout,
-    Pointer,
     Promotion,
     Rollback,
     RollbackRequest,
     Rollout,
+    Serving,
     Step,
     Strategy,
     StrategySource,
@@ -46,24 +47,24 @@ class Delivery:
         )
 
     def environments(self) -> tuple[Environment, ...]:
-        """Return the environments in the order of promotion, with what serves in each."""
+        """Return the environments in the order of promotion, with what is asked for in each and whether that may serve."""
         return self._http.get("/environments", tuple[Environment, ...])
 
-    def pointers(self, model: str) -> Iterator[Pointer]:
-        """Yield what serves for a model, by environment."""
-        return self._http.pages(f"/models/{model}/pointers", Pointer)
+    def pointers(self, model: str) -> Iterator[Serving]:
+        """Yield what is asked for of a model, by environment, and whether it may serve."""
+        return self._http.pages(route("/models/{}/pointers", model), Serving)
 
     def moves(self, model: str, environment: str = "production") -> Iterator[Move]:
         """Yield what has served for a model in an environment, newest first."""
-        return self._http.pages(f"/models/{model}/moves", Move, environment=environment)
+        return self._http.pages(route("/models/{}/moves", model), Move, environment=environment)
 
     def aliases(self, model: str) -> tuple[Alias, ...]:
         """Return the aliases that were given to versions of a model, by name."""
-        return self._http.get(f"/models/{model}/aliases", tuple[Alias, ...])
+        return self._http.get(route("/models/{}/aliases", model), tuple[Alias, ...])
 
     def alias(self, model: str, alias: str) -> Alias:
         """Return what an alias names; a guarded one names what serves in its environment."""
-        return self._http.get(f"/models/{model}/aliases/{alias}", Alias)
+        return self._http.get(route("/models/{}/aliases/{}", model, alias), Alias)
 
     def set_alias(self, model: str, alias: str, number: int) -> AliasMove:
         """Let an alias name a version; of a guarded one that is a promotion.
@@ -71,16 +72,16 @@ class Delivery:
         Raises:
             Denied: with the rules that failed in `details`.
         """
-        return self._http.put(f"/models/{model}/aliases/{alias}", AliasMove, AliasTarget(number=number))
+        return self._http.put(route("/models/{}/aliases/{}", model, alias), AliasMove, AliasTarget(number=number))
 
     def delete_alias(self, model: str, alias: str) -> tuple[Alias, ...]:
         """Take an alias away; return those that are left."""
-        return self._http.delete(f"/models/{model}/aliases/{alias}", tuple[Alias, ...])
+        return self._http.delete(route("/models/{}/aliases/{}", model, alias), tuple[Alias, ...])
 
     def rollback(self, model: str, reason: str, *, environment: str = "production", to: int | None = None) -> Rollback:
         """Go back to the last good version, or to the one named."""
         body = RollbackRequest(reason=reason, environment=environment, to=to)
-        return self._http.post(f"/models/{model}/rollback", Rollback, body)
+        return self._http.post(route("/models/{}/rollback", model), Rollback, body)
 
 
 class Rollouts:
@@ -129,27 +130,27 @@ class Rollouts:
 
     def get(self, rollout_id: str) -> Rollout:
         """Return a rollout with its newest analysis."""
-        return self._http.get(f"/rollouts/{rollout_id}", Rollout)
+        return self._http.get(route("/rollouts/{}", rollout_id), Rollout)
 
     def analyses(self, rollout_id: str) -> Iterator[Analysis]:
         """Yield every look at the arms that saw something new, oldest first."""
-        return self._http.pages(f"/rollouts/{rollout_id}/analyses", Analysis)
+        return self._http.pages(route("/rollouts/{}/analyses", rollout_id), Analysis)
 
     def pause(self, rollout_id: str, reason: str) -> Rollout:
         """Keep a rollout at its weight."""
-        return self._http.post(f"/rollouts/{rollout_id}/pause", Rollout, Reason(reason=reason))
+        return self._http.post(route("/rollouts/{}/pause", rollout_id), Rollout, Reason(reason=reason))
 
     def resume(self, rollout_id: str, reason: str) -> Rollout:
         """Let a paused rollout go on."""
-        return self._http.post(f"/rollouts/{rollout_id}/resume", Rollout, Reason(reason=reason))
+        return self._http.post(route("/rollouts/{}/resume", rollout_id), Rollout, Reason(reason=reason))
 
     def abort(self, rollout_id: str, reason: str) -> Rollout:
         """Take the candidate out of traffic."""
-        return self._http.post(f"/rollouts/{rollout_id}/abort", Rollout, Reason(reason=reason))
+        return self._http.post(route("/rollouts/{}/abort", rollout_id), Rollout, Reason(reason=reason))
 
     def reconcile(self, rollout_id: str) -> Rollout:
         """Look at the arms now and do what follows; a server does so every second by itself."""
-        return self._http.post(f"/rollouts/{rollout_id}/reconcile", Rollout)
+        return self._http.post(route("/rollouts/{}/reconcile", rollout_id), Rollout)
 
 
 def _source(path: Path) -> StrategySource:

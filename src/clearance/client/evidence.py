@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.evidence.dsse import Envelope
 from clearance.evidence.model import ArtifactSignature, NewKey, NewSignature, StoredStatement, TrustedKey
 from clearance.evidence.predicates import Purpose
@@ -55,8 +55,8 @@ class Evidence:
 
     def revoke(self, key_id: str, reason: str) -> TrustedKey:
         """Let nothing that a key signed count any more."""
-        return self._http.delete(f"/keys/{quote(key_id, safe='')}", TrustedKey, reason=reason)
+        return self._http.delete(route("/keys/{}", key_id), TrustedKey, reason=reason)
 
 
 def _at(model: str, number: int) -> str:
-    return f"/models/{quote(model, safe='')}/versions/{number}"
+    return route("/models/{}/versions/{}", model, number)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from clearance.errors import KINDS, ClearanceError, Unavailable
+from clearance.errors import KINDS, ClearanceError, InvalidInput, Unavailable
 from clearance.values import Page, parse_json, plain
 
 T = TypeVar("T")
@@ -18,6 +18,27 @@ _API = "/api/v1"
 
 def _page_of(kind: Any) -> Any:
     return Page[kind]
+
+
+def connections(
+    url: str, token: str = "", *, transport: httpx.BaseTransport | None = None, timeout: float
+) -> httpx.Client:
+    """Return connections to a server, with a bearer token if there is one.
+
+    Raises:
+        InvalidInput: that is no address (`bad_url`), or no token that could be sent (`bad_token`); neither is repeated.
+    """
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidInput(
+            "the token has characters that no token has", code="bad_token", hint="paste it again, whole and in one line"
+        )
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    try:
+        return httpx.Client(base_url=url, headers=headers, transport=transport, timeout=timeout)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise InvalidInput(
+            f"that is no address of a server: {error}", code="bad_url", hint="such as http://127.0.0.1:8780"
+        ) from error
 
 
 class Http:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.compliance.findings import Findings, Stories
 from clearance.compliance.graph import Direction, Graph
 from clearance.integrations.openlineage.model import Emission, Receipt
@@ -50,7 +50,7 @@ class Lineage:
 
     def events(self, run: str) -> tuple[dict[str, Any], ...]:
         """Return what was said of a run, as it came."""
-        return self._http.get(f"/lineage/runs/{quote(run, safe='')}/events", tuple[dict[str, Any], ...])
+        return self._http.get(route("/lineage/runs/{}/events", run), tuple[dict[str, Any], ...])
 
     def send(self, event: Mapping[str, Any]) -> Receipt:
         """Send one OpenLineage event; programs mostly do so with OpenLineage's own client."""

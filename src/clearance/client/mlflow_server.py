@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 import httpx
 
+from clearance.client.http import connections
 from clearance.errors import ClearanceError, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from clearance.integrations.mlflow.model import PROMPT_TAG
 
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _AT_ONCE = 100
 _CHUNK = 1 << 20
 _DEEPEST = 50
+_PROMPTS = f"tags.`{PROMPT_TAG}` = 'true'"
 
 Found = dict[str, Any]
 """A JSON object of MLflow's protocol."""
@@ -29,20 +32,15 @@ class MlflowServer:
         token: bearer token, instead.
 
     Raises:
-        InvalidInput: that is no address of the web.
+        InvalidInput: that is no address of the web, or no token.
     """
 
     def __init__(self, url: str, token: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidInput(
-                "that is no address of an MLflow server", code="bad_url", hint="such as http://mlflow:5000"
-            )
+        parts = _split(url)
         self._host = parts.netloc.rpartition("@")[2]
         self.origin = urlunsplit((parts.scheme, self._host, parts.path.rstrip("/"), "", ""))
-        headers = {"authorization": f"Bearer {token}"} if token else {}
         address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-        self._http = httpx.Client(base_url=address, headers=headers, timeout=60)
+        self._http = connections(address, token, timeout=60)
 
     def __enter__(self) -> MlflowServer:
         return self
@@ -51,11 +49,12 @@ class MlflowServer:
         self._http.close()
 
     def models(self) -> Iterator[Found]:
-        """Yield all registered models, by name."""
-        return self._pages("registered-models/search", "registered_models", {"order_by": "name ASC"})
+        """Yield all registered models, by name, and then all prompts, which MLflow leaves out unless it is asked for them."""
+        for wanted in ({}, {"filter": _PROMPTS}):
+            yield from self._pages("registered-models/search", "registered_models", {"order_by": "name ASC", **wanted})
 
-    def versions(self, name: str) -> list[Found]:
-        """Return the versions of a model that it still has, by number.
+    def versions(self, name: str, *, prompt: bool = False) -> list[Found]:
+        """Return the versions of a model, or of a prompt, that it still has, by number.
 
         Raises:
             InvalidInput: MLflow's search has no way to ask for a name with both kinds of quotes (`bad_name`).
@@ -67,7 +66,8 @@ class MlflowServer:
                 hint="rename the model there, then import again",
             )
         mark = '"' if "'" in name else "'"
-        found = self._pages("model-versions/search", "model_versions", {"filter": f"name={mark}{name}{mark}"})
+        wanted = f"name={mark}{name}{mark}" + (f" AND {_PROMPTS}" if prompt else "")
+        found = self._pages("model-versions/search", "model_versions", {"filter": wanted})
         return sorted((each for each in found if each["name"] == name), key=lambda each: int(each["version"]))
 
     def version_location(self, name: str, number: int) -> str:
@@ -194,3 +194,14 @@ class MlflowServer:
             code="origin_unreachable",
             hint="the same command again goes on where this one stopped",
         )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:  # of an IPv6 address that is none
+        good = False
+    if not good:
+        raise InvalidInput("that is no address of an MLflow server", code="bad_url", hint="such as http://mlflow:5000")
+    return parts

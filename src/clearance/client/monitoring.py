@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.monitoring.model import Evaluation, Figure, Monitor, MonitorConfig, Run, WindowSummary
 from clearance.statistics.verdicts import Verdict
 
@@ -81,4 +81,4 @@ class Monitoring:
 
 
 def _path(model: str, environment: str) -> str:
-    return f"/models/{quote(model, safe='')}/monitors/{quote(environment, safe='')}"
+    return route("/models/{}/monitors/{}", model, environment)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.errors import InvalidInput
 from clearance.policy.consent import ApprovalRequest, NewVote, NewWaiver, RequestState, Voted, Waiver
 from clearance.policy.model import Admission, Decision, DecisionRequest, ReplayReport
@@ -38,11 +39,13 @@ class Policy:
 
     def get(self, decision_id: str) -> Decision:
         """Return one decision."""
-        return self._http.get(f"/decisions/{decision_id}", Decision)
+        return self._http.get(route("/decisions/{}", decision_id), Decision)
 
     def admission(self, model: str, number: int, environment: str = "production") -> Admission:
         """Return whether a version may be loaded now."""
-        return self._http.get(f"/models/{model}/versions/{number}/admission", Admission, environment=environment)
+        return self._http.get(
+            route("/models/{}/versions/{}/admission", model, number), Admission, environment=environment
+        )
 
     def replay(self) -> ReplayReport:
         """Recompute every past decision and compare bit for bit."""
@@ -54,7 +57,7 @@ class Policy:
 
     def pack(self, name: str) -> InstalledPack:
         """Return one pack with its rules."""
-        return self._http.get(f"/policy/packs/{name}", InstalledPack)
+        return self._http.get(route("/policy/packs/{}", name), InstalledPack)
 
     def check(self, path: Path) -> InstalledPack:
         """Read a pack and compile its rules, without installing it."""
@@ -77,15 +80,15 @@ class Approvals:
 
     def get(self, approval_id: str) -> ApprovalRequest:
         """Return one request with its votes."""
-        return self._http.get(f"/approvals/{approval_id}", ApprovalRequest)
+        return self._http.get(route("/approvals/{}", approval_id), ApprovalRequest)
 
     def approve(self, approval_id: str, comment: str = "") -> Voted:
         """Agree; the answer has the new decision when this vote settled it."""
-        return self._http.post(f"/approvals/{approval_id}/approve", Voted, NewVote(comment=comment))
+        return self._http.post(route("/approvals/{}/approve", approval_id), Voted, NewVote(comment=comment))
 
     def reject(self, approval_id: str, comment: str) -> Voted:
         """Disagree, saying why."""
-        return self._http.post(f"/approvals/{approval_id}/reject", Voted, NewVote(comment=comment))
+        return self._http.post(route("/approvals/{}/reject", approval_id), Voted, NewVote(comment=comment))
 
 
 class Waivers:
@@ -114,7 +117,7 @@ class Waivers:
 
     def revoke(self, waiver_id: str) -> Waiver:
         """End a waiver now."""
-        return self._http.delete(f"/waivers/{waiver_id}", Waiver)
+        return self._http.delete(route("/waivers/{}", waiver_id), Waiver)
 
 
 def _source(path: Path) -> PackSource:

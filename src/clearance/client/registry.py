@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from clearance.client import references, transfer
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.client.tree import appear, file_of, read_tree
 from clearance.errors import Conflict
 from clearance.policy.model import Onboarding
@@ -84,7 +85,7 @@ class Models:
 
     def get(self, name: str) -> Model:
         """Return one model."""
-        return self._http.get(f"/models/{_part(name)}", Model)
+        return self._http.get(route("/models/{}", name), Model)
 
     def list(self, wanted: ModelFilter | None = None) -> Iterator[Model]:
         """Yield the models that fit, in the order that is wanted; all, by name, when nothing is."""
@@ -104,20 +105,20 @@ class Models:
 
     def assess(self, name: str, answers: Answers) -> Assessment:
         """Answer the questionnaire for a model; its risk follows."""
-        return self._http.post(f"/models/{_part(name)}/assessments", Assessment, answers)
+        return self._http.post(route("/models/{}/assessments", name), Assessment, answers)
 
     def assessments(self, name: str) -> tuple[Assessment, ...]:
         """Return every assessment of a model, newest first; the first counts."""
-        return self._http.get(f"/models/{_part(name)}/assessments", Page[Assessment]).items
+        return self._http.get(route("/models/{}/assessments", name), Page[Assessment]).items
 
     def lower_risk(self, name: str, risk: Risk, *, reason: str, days: float) -> Model:
         """Let a model be governed less than its answers say, for some days."""
         new = NewLowering(risk=risk, reason=reason, days=days)
-        return self._http.post(f"/models/{_part(name)}/lowerings", Model, new)
+        return self._http.post(route("/models/{}/lowerings", name), Model, new)
 
     def update(self, name: str, change: ModelChange) -> Model:
         """Change what is given; the rest stays."""
-        return self._http.patch(f"/models/{_part(name)}", Model, change)
+        return self._http.patch(route("/models/{}", name), Model, change)
 
     def retire(self, name: str, reason: str) -> Model:
         """Retire a model with all its versions, for good."""
@@ -125,7 +126,7 @@ class Models:
 
     def delete(self, name: str, reason: str) -> Model:
         """Retire a model and let its title go; name, versions and history stay."""
-        return self._http.post(f"/models/{_part(name)}/delete", Model, Reason(reason=reason))
+        return self._http.post(route("/models/{}/delete", name), Model, Reason(reason=reason))
 
 
 class Versions:
@@ -148,7 +149,7 @@ class Versions:
         """
         files = _send_tree(self._http, folder)
         new = NewVersion(files=files, contract=contract, provenance=provenance or Provenance())
-        return self._http.post(f"/models/{_part(model)}/versions", Version, new)
+        return self._http.post(route("/models/{}/versions", model), Version, new)
 
     def get(self, model: str, number: int) -> Version:
         """Return one version."""
@@ -156,14 +157,14 @@ class Versions:
 
     def list(self, model: str) -> Iterator[Version]:
         """Yield the versions of a model, newest first."""
-        return self._http.pages(f"/models/{_part(model)}/versions", Version)
+        return self._http.pages(route("/models/{}/versions", model), Version)
 
     def download(self, model: str, number: int, folder: Path) -> Version:
         """Write a version's files into a new folder, verifying each; nothing is left of it if one fails."""
         version = self.get(model, number)
         with appear(folder) as making:
             making.mkdir()
-            wanted = [(f"{_at(model, number)}/files/{_path(file.path)}", file) for file in version.files]
+            wanted = [(_at(model, number) + "/files/" + quote(file.path), file) for file in version.files]
             transfer.download(self._http, wanted, making)
         return version
 
@@ -201,7 +202,7 @@ class Versions:
     ) -> Version:
         """Register a version whose bytes are not here: an endpoint, an image, or a place that somebody will pin."""
         new = NewVersion(source=source, contract=contract, provenance=provenance or Provenance())
-        return self._http.post(f"/models/{_part(model)}/versions", Version, new)
+        return self._http.post(route("/models/{}/versions", model), Version, new)
 
     def set_contract(self, model: str, number: int, contract: ModelContract) -> Version:
         """Give a version that was registered without a contract one, once."""
@@ -257,11 +258,11 @@ class Tags:
 
     def set(self, model: str, key: str, value: str, number: int | None = None) -> Mapping[str, str]:
         """Put a tag there, in place of the one with this key; return all that are there."""
-        return self._http.put(f"{_tags_of(model, number)}/{_part(key)}", dict[str, str], TagValue(value=value))
+        return self._http.put(_tag(model, key, number), dict[str, str], TagValue(value=value))
 
     def delete(self, model: str, key: str, number: int | None = None) -> Mapping[str, str]:
         """Take a tag off; return those that are left."""
-        return self._http.delete(f"{_tags_of(model, number)}/{_part(key)}", dict[str, str])
+        return self._http.delete(_tag(model, key, number), dict[str, str])
 
 
 class Templates:
@@ -276,7 +277,7 @@ class Templates:
 
     def get(self, name: str) -> Template:
         """Return one template."""
-        return self._http.get(f"/templates/{_part(name)}", Template)
+        return self._http.get(route("/templates/{}", name), Template)
 
 
 class Datasets:
@@ -293,7 +294,7 @@ class Datasets:
 
     def get(self, digest: str) -> Dataset:
         """Return one dataset."""
-        return self._http.get(f"/datasets/{_part(digest)}", Dataset)
+        return self._http.get(route("/datasets/{}", digest), Dataset)
 
     def list(self) -> Iterator[Dataset]:
         """Yield all datasets, newest first."""
@@ -332,7 +333,7 @@ class Datasets:
         dataset = self.get(digest)
         with appear(path) as making:
             file = File(path=making.name, size=dataset.size, sha256=dataset.digest)
-            transfer.download(self._http, [(f"/blobs/{dataset.digest}", file)], making.parent)
+            transfer.download(self._http, [(route("/blobs/{}", dataset.digest), file)], making.parent)
         return dataset
 
 
@@ -351,7 +352,11 @@ def _send_tree(http: Http, folder: Path) -> tuple[File, ...]:
 
 
 def _tags_of(model: str, number: int | None) -> str:
-    return f"/models/{_part(model)}/tags" if number is None else f"{_at(model, number)}/tags"
+    return route("/models/{}/tags", model) if number is None else f"{_at(model, number)}/tags"
+
+
+def _tag(model: str, key: str, number: int | None) -> str:
+    return _tags_of(model, number) + route("/tags/{...}", key).removeprefix("/tags")
 
 
 def _asked(wanted: ModelFilter | None) -> dict[str, Any]:
@@ -359,12 +364,4 @@ def _asked(wanted: ModelFilter | None) -> dict[str, Any]:
 
 
 def _at(model: str, number: int) -> str:
-    return f"/models/{_part(model)}/versions/{number}"
-
-
-def _part(text: str) -> str:
-    return quote(text, safe=":")
-
-
-def _path(text: str) -> str:
-    return quote(text, safe="/")
+    return route("/models/{}/versions/{}", model, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clearance.client.http import Http
+from clearance.client.routes import route
 from clearance.registry.model import Reason
 from clearance.response.model import Alert, AlertState, Incident, IncidentReport, Note
 
@@ -21,15 +22,15 @@ class Alerts:
 
     def get(self, alert_id: str) -> Alert:
         """Return one alert, with the figures behind it."""
-        return self._http.get(f"/alerts/{alert_id}", Alert)
+        return self._http.get(route("/alerts/{}", alert_id), Alert)
 
     def acknowledge(self, alert_id: str) -> Alert:
         """Say that you are on it."""
-        return self._http.post(f"/alerts/{alert_id}/acknowledge", Alert)
+        return self._http.post(route("/alerts/{}/acknowledge", alert_id), Alert)
 
     def resolve(self, alert_id: str, reason: str) -> Alert:
         """Say that it is over, and why."""
-        return self._http.post(f"/alerts/{alert_id}/resolve", Alert, Reason(reason=reason))
+        return self._http.post(route("/alerts/{}/resolve", alert_id), Alert, Reason(reason=reason))
 
 
 class Incidents:
@@ -44,12 +45,12 @@ class Incidents:
 
     def get(self, incident_id: str) -> IncidentReport:
         """Return one incident with its alerts and its timeline."""
-        return self._http.get(f"/incidents/{incident_id}", IncidentReport)
+        return self._http.get(route("/incidents/{}", incident_id), IncidentReport)
 
     def note(self, incident_id: str, text: str) -> IncidentReport:
         """Add a line to the timeline."""
-        return self._http.post(f"/incidents/{incident_id}/notes", IncidentReport, Note(text=text))
+        return self._http.post(route("/incidents/{}/notes", incident_id), IncidentReport, Note(text=text))
 
     def resolve(self, incident_id: str, cause: str) -> Incident:
         """Close an incident with its cause; its alerts are resolved with it."""
-        return self._http.post(f"/incidents/{incident_id}/resolve", Incident, Reason(reason=cause))
+        return self._http.post(route("/incidents/{}/resolve", incident_id), Incident, Reason(reason=cause))
