@@ -110,16 +110,7 @@ def note(text: str) -> None:
 def fail(error: ClearanceError, as_json: bool = False) -> int:
     """Print an error where people and programs look for it, and return the exit code it stands for."""
     if as_json:
-        body = {
-            "error": {
-                "kind": error.kind,
-                "code": error.code,
-                "message": error.message,
-                "hint": error.hint,
-                "details": error.details,
-            }
-        }
-        sys.stdout.write(json.dumps(plain(body), indent=2, ensure_ascii=False) + "\n")
+        tell(error)
     from rich.markup import escape
 
     out = console(stderr=True)
@@ -127,6 +118,21 @@ def fail(error: ClearanceError, as_json: bool = False) -> int:
     if error.hint:
         out.print(f"[dim]hint[/]  {escape(_block(error.hint))}")
     return EXIT.get(error.kind, WRONG_USE)
+
+
+def tell(error: ClearanceError) -> None:
+    """Print an error as the one JSON document that programs read from standard output."""
+    body = {
+        "error": {
+            "kind": error.kind,
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "details": error.details,
+        }
+    }
+    # In ASCII, for what is wrong may be a text that is none.
+    sys.stdout.write(json.dumps(plain(body), indent=2) + "\n")
 
 
 def _block(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from clearance import __version__
-from clearance.cli.core import Context, fail
-from clearance.errors import ClearanceError, Unavailable
+from clearance.cli.core import WRONG_USE, Context, fail, tell
+from clearance.errors import ClearanceError, InvalidInput, Unavailable
 from clearance.settings import load
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -120,16 +121,52 @@ def root(
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 denied or failed verification, 2 wrong use."""
+    as_json = "--json" in sys.argv
     try:
         app(prog_name="clearance")
+    except SystemExit as end:
+        if as_json and end.code == WRONG_USE and end.__context__ is not None:
+            tell(_misused(end.__context__))  # people were told on standard error
+        raise
     except ClearanceError as error:
-        sys.exit(fail(error, "--json" in sys.argv))
+        sys.exit(fail(error, as_json))
     except ModuleNotFoundError as error:
         if (error.name or "clearance").startswith("clearance"):
             raise
-        missing = Unavailable(
-            f"this needs the package {error.name}, which the light installation leaves out",
-            code="package_missing",
-            hint="pip install 'clearance[server]'; or name a server with --url",
+        sys.exit(fail(_lacking(error), as_json))
+    except (OSError, UnicodeError) as error:
+        sys.exit(fail(_unusable(error), as_json))
+
+
+def _misused(error: BaseException) -> InvalidInput:
+    """Return what is wrong with the words of a command, as the parser says it."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    hint = f"`{context.command_path} --help` says what it takes" if context is not None else ""
+    return InvalidInput(message, code="wrong_use", hint=hint)
+
+
+def _lacking(error: ModuleNotFoundError) -> Unavailable:
+    return Unavailable(
+        f"this needs the package {error.name}, which the light installation leaves out",
+        code="package_missing",
+        hint="pip install 'clearance[server]'; or name a server with --url",
+    )
+
+
+def _unusable(error: OSError | UnicodeError) -> InvalidInput:
+    """Return what the operating system says of a file or of a text that was given, where nobody could say it better."""
+    if isinstance(error, OSError):
+        what = error.strerror or str(error) or type(error).__name__
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return InvalidInput(
+            f"{place}{what}", code="file_unusable", hint="name another file or folder, or make room for it"
         )
-        sys.exit(fail(missing, "--json" in sys.argv))
+    if isinstance(error, UnicodeEncodeError | UnicodeDecodeError):
+        part = error.object[error.start : error.end][:20]
+        return InvalidInput(
+            f"{part!a} can't be read or written as {error.encoding}: {error.reason}",
+            code="bad_text",
+            hint="give names and texts in UTF-8",
+        )
+    return InvalidInput(f"this is no text: {error}", code="bad_text", hint="give names and texts in UTF-8")

@@ -1,0 +1,51 @@
+"""Wrong use ends with 2 and one error: for people on standard error, with --json as the one document on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*words: str | bytes, home: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "clearance", "--home", str(home), *words]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(home)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("models", "create"), "Missing"),
+        (("versions", "show", "car-loan", "abc"), "number"),
+        (("models", "list", "--kind", "nope"), "--kind"),
+        (("models", "lisst"), "lisst"),
+        (("--nope", "models", "list"), "--nope"),
+        (("models", "show", ""), "there is no model ''"),
+        (("models", "list", "--owner", b"\xff"), "utf-8"),
+    ],
+)
+def test_with_json_every_error_is_one_document(tmp_path: Path, words: tuple[str | bytes, ...], says: str) -> None:
+    done = run(*words, "--json", home=tmp_path)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, says in error["message"], set(error)) == (
+        2,
+        True,
+        {"kind", "code", "message", "hint", "details"},
+    )
+    assert done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_without_json_nothing_is_printed_for_programs(tmp_path: Path) -> None:
+    done = run("models", "create", home=tmp_path)
+    assert (done.returncode, done.stdout, b"Missing" in done.stderr) == (2, b"", True)
