@@ -15,7 +15,7 @@ from clearance.delivery.promotion import promote
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
-from clearance.registry.model import VersionStatus
+from clearance.registry.model import Model, ModelKind, VersionStatus
 from clearance.storage.database import Transaction
 
 Guards = Mapping[str, str]
@@ -42,6 +42,11 @@ def parse_guards(text: str) -> Guards:
     return found
 
 
+def guards_of(guards: Guards, model: Model) -> Guards:
+    """Return what is guarded of a model's aliases: nothing of a prompt's, which serves nowhere."""
+    return {} if model.kind is ModelKind.PROMPT else guards
+
+
 def set_alias(
     tx: Transaction, caller: Principal, gate: Gate, guards: Guards, model: str, alias: str, number: int
 ) -> AliasMove:
@@ -55,7 +60,7 @@ def set_alias(
         Conflict: the version may not be used (`bad_status`), or a rollout is under way.
     """
     _check(alias)
-    registry.get_model(tx, model, lock=True)
+    guards = guards_of(guards, registry.get_model(tx, model, lock=True))
     version = registry.get_version(tx, model, number)
     environment = guards.get(alias)
     present = store.find_alias(tx, model, alias)
@@ -100,7 +105,7 @@ def list_aliases(tx: Transaction, guards: Guards, model: str) -> tuple[Alias, ..
     Raises:
         NotFound: no such model.
     """
-    registry.get_model(tx, model)
+    guards = guards_of(guards, registry.get_model(tx, model))
     serving = {each.environment: each.stable for each in store.select_pointers(tx, model=model)}
     return tuple(
         Alias(name=name, model=model, number=serving.get(guards.get(name, ""), number), environment=guards.get(name))
@@ -114,8 +119,7 @@ def resolve_alias(tx: Transaction, guards: Guards, model: str, alias: str) -> Al
     Raises:
         NotFound: no such model, or it has no such alias (`alias_not_found`).
     """
-    registry.get_model(tx, model)
-    environment = guards.get(alias)
+    environment = guards_of(guards, registry.get_model(tx, model)).get(alias)
     if environment is None:
         number = store.find_alias(tx, model, alias)
     else:

@@ -26,6 +26,7 @@ from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 from clearance.values import Page
+from clearance.registry.rules import check_has_bytes
 
 
 def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -> Promotion:
@@ -38,12 +39,13 @@ def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -
     Raises:
         NotFound: no such version.
         InvalidInput: no such environment.
-        Conflict: a rollout is under way.
+        Conflict: a rollout is under way, or the model is a prompt (`model_is_prompt`).
     """
     check_environment(new.environment)
     registry.get_version(tx, new.model, new.number)
     lock(tx, new.model, new.environment)
     present = store.pointer(tx, new.model, new.environment)
+    check_has_bytes(registry.get_model(tx, new.model))
     if present is not None:
         _check_free(present, new)
     serves = present is not None and present.stable == new.number

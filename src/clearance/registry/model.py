@@ -13,12 +13,13 @@ from clearance.values import digest_of, request, value
 
 
 class ModelKind(StrEnum):
-    """What sort of model it is."""
+    """What sort of model it is; a prompt is a text that models are asked with, and serves nowhere by itself."""
 
     PREDICTIVE = "predictive"
     GENERATIVE = "generative"
     THIRD_PARTY = "third-party"
     ENSEMBLE = "ensemble"
+    PROMPT = "prompt"
 
 
 class Risk(StrEnum):

@@ -60,7 +60,8 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
     Raises:
         NotFound: no such model.
         InvalidInput: a text that can't be one, or no reason for retiring.
-        Conflict: a move that the lifecycle does not have, or a risk below what the answers say (`risk_below_answers`).
+        Conflict: a move that the lifecycle does not have, a prompt that would become a model or a model a prompt (`bad_kind`),
+            or a risk below what the answers say (`risk_below_answers`).
     """
     present = get_model(tx, name, lock=True)
     _check_texts(change)
@@ -75,6 +76,8 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
     if "lifecycle" in changed:
         rules.check_lifecycle(present.lifecycle, changed["lifecycle"], change.reason)
         changed["lifecycle_reason"] = change.reason
+    if "kind" in changed:
+        rules.check_kind(present.kind, changed["kind"])
     if "risk" in changed:
         changed |= _risk_by_hand(present, changed["risk"])
     made = replace(present, **changed)
@@ -172,4 +175,5 @@ def _check_texts(given: NewModel | ModelChange) -> None:
         rules.check_text("the owner", given.owner, least=1, most=255)
     short = (("on-call", given.on_call), ("the team", given.team), ("the use case", given.use_case))
     rules.check_texts(short, most=255)
-    rules.check_texts((("the purpose", given.purpose), ("the description", given.description)), most=20_000)
+    long = (("the purpose", given.purpose), ("the description", given.description))
+    rules.check_texts(long, most=rules.LONGEST_DESCRIPTION)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clearance.errors import Conflict, InvalidInput
-from clearance.registry.model import File, Lifecycle, Provenance, Source, SourceKind, VersionStatus
+from clearance.registry.model import File, Lifecycle, Model, ModelKind, Provenance, Source, SourceKind, VersionStatus
 from clearance.storage.blobs import check_digest
 from clearance.values import canonical_json
 
@@ -17,6 +17,7 @@ _VERSION_NAME = re.compile(r"([a-z0-9][a-z0-9._-]{0,99})/([1-9][0-9]{0,8})")
 LARGEST_NUMBER = 999_999_999
 _IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 _TITLE = re.compile(r"[^/:]*")
+LONGEST_DESCRIPTION = 20_000
 _LONGEST_KEY = 250
 _LONGEST_TAG = 100_000
 _LONGEST_URI = 4096
@@ -109,6 +110,22 @@ def image_digest(uri: str) -> str | None:
     """Return the digest that an image's address ends with, None if it has none."""
     found = _IMAGE.fullmatch(uri)
     return found[1] if found else None
+
+
+def check_has_bytes(model: Model) -> None:
+    """Refuse what only a model can do whose versions are bytes or a service (`model_is_prompt`)."""
+    if model.kind is ModelKind.PROMPT:
+        raise Conflict(
+            f"{model.name} is a prompt: its versions are texts, which have no files and serve nowhere",
+            code="model_is_prompt",
+            hint=f"an alias says which one to use: `clearance aliases set {model.name} production NUMBER`",
+        )
+
+
+def check_kind(present: ModelKind, wanted: ModelKind) -> None:
+    """Refuse to make a prompt of a model or a model of a prompt (`bad_kind`): policy decides on what the one serves."""
+    if wanted is not present and ModelKind.PROMPT in {wanted, present}:
+        raise Conflict(f"a model that is {present} can't become {wanted}", code="bad_kind", hint="create a new model")
 
 
 def check_text(what: str, text: str, *, most: int, least: int = 0) -> None:

@@ -51,13 +51,15 @@ def register_version(
         InvalidInput: files, source, contract or provenance that can't be meant; a parent that does not exist; a size that is
             not that of the stored bytes.
         Conflict: bytes are missing (`blobs_missing`, all named in the details); the model has this digest already
-            (`version_exists`); the model is retired.
+            (`version_exists`); the model is retired, or a prompt (`model_is_prompt`).
     """
     found = get_model(tx, model, lock=True)
     if found.lifecycle == Lifecycle.RETIRED:
         raise Conflict(
             f"{model} was retired: {found.lifecycle_reason}", code="model_retired", hint="create a new model"
         )
+    if new.source.kind is not SourceKind.REFERENCE:
+        rules.check_has_bytes(found)
     rules.check_source(new.source, new.files)
     if new.source.kind is SourceKind.FILES:
         rules.check_files(new.files)
@@ -113,9 +115,10 @@ def pin_version(
     Raises:
         NotFound: no such model or version.
         InvalidInput: files that are none.
-        Conflict: it has a digest already (`version_pinned`), may not be used (`bad_status`), or bytes are missing.
+        Conflict: it has a digest already (`version_pinned`), may not be used (`bad_status`), bytes are missing, or the
+            model is a prompt (`model_is_prompt`).
     """
-    get_model(tx, model, lock=True)
+    rules.check_has_bytes(get_model(tx, model, lock=True))
     present = get_version(tx, model, number)
     if present.digest:
         raise Conflict(

@@ -17,7 +17,7 @@ from clearance.app import Clearance
 from clearance.audit import log
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, RollbackRequest
-from clearance.errors import ClearanceError
+from clearance.errors import ClearanceError, Conflict
 from clearance.integrations.mlflow import models, pointers
 from clearance.integrations.mlflow import store as protocol_store
 from clearance.integrations.mlflow.context import Context
@@ -26,7 +26,16 @@ from clearance.integrations.mlflow.errors import body_of
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import File, ModelChange, NewModel, NewVersion, Risk, SourceKind, VersionStatus
+from clearance.registry.model import (
+    File,
+    ModelChange,
+    ModelKind,
+    NewModel,
+    NewVersion,
+    Risk,
+    SourceKind,
+    VersionStatus,
+)
 from tests.conftest import person
 from tests.delivery.conftest import PACK
 from tests.integrations.mlflow.calls import Registry, registry_of
@@ -458,6 +467,45 @@ def test_prompts_are_found_only_by_those_who_ask_for_them(mlflow: Registry) -> N
     assert mlflow.search("model-versions", asked).names == [("prompt", "1")]
     assert "already taken by a prompt" in mlflow.create("prompt").body["message"]
     assert mlflow.add("model", "models:/prompt/1").word == "INVALID_PARAMETER_VALUE"
+
+
+def test_nothing_is_guarded_of_a_prompt_and_it_can_not_become_a_model_that_serves(
+    mlflow: Registry, parts: Clearance
+) -> None:
+    prompt = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    mlflow.create("greet", tags=prompt)
+    for _ in range(2):
+        mlflow.add("greet", "prompt-template", tags=prompt)
+    for alias in ("production", "staging", "champion"):
+        assert mlflow.by_alias("greet", alias).status != 200
+        assert mlflow.set_alias("greet", alias, 1).status == 200
+        assert mlflow.by_alias("greet", alias).version["version"] == "1"
+    assert mlflow.set_alias("greet", "production", 2).status == 200
+    assert {each["alias"]: each["version"] for each in mlflow.get("greet").model["aliases"]} == {
+        "champion": "1",
+        "production": "2",
+        "staging": "1",
+    }
+    assert mlflow.get_version("greet", 2).version["aliases"] == ["production"]
+    refused = mlflow.move("greet", 1, "Production")
+    assert (refused.word, refused.body["clearance"]["code"]) == ("RESOURCE_CONFLICT", "model_is_prompt")
+    assert mlflow.add("greet", "s3://bucket/model").word == "INVALID_PARAMETER_VALUE"
+    with parts.database.write() as tx:
+        assert registry.get_model(tx, "greet").kind is ModelKind.PROMPT
+        with pytest.raises(Conflict) as caught:
+            registry.update_model(tx, person("ada"), "greet", ModelChange(kind=ModelKind.GENERATIVE))
+    assert caught.value.code == "bad_kind"
+    gone = mlflow.call("DELETE", "registered-models/alias", name="greet", alias="production")
+    assert gone.status == 200
+    assert mlflow.by_alias("greet", "production").status != 200
+
+
+def test_a_model_can_not_become_a_prompt_by_a_tag(mlflow: Registry) -> None:
+    mlflow.create("loan")
+    mlflow.add("loan")
+    asked = {"name": "loan", "key": "mlflow.prompt.is_prompt", "value": "true"}
+    assert mlflow.call("POST", "registered-models/set-tag", **asked).status == 200
+    assert mlflow.set_alias("loan", "production", 1).word == "PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize(

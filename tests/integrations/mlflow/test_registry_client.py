@@ -175,6 +175,8 @@ def test_prompts_are_kept_and_loaded(server: Server, tmp_path: Path) -> None:
     mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}", commit_message="first", tags={"a": "b"})
     mlflow.genai.register_prompt(name="greeting", template="Hi {{name}}")
     mlflow.genai.set_prompt_alias("greeting", alias="now", version=1)
+    mlflow.genai.set_prompt_alias("greeting", "production", 2)
+    found["served"] = mlflow.genai.load_prompt("prompts:/greeting@production").template
     found["said"] = mlflow.genai.load_prompt("prompts:/greeting@now").format(name="Ada")
     found["newest"] = mlflow.genai.load_prompt("greeting").template
     found["models"] = len(client.search_registered_models())
@@ -182,6 +184,7 @@ def test_prompts_are_kept_and_loaded(server: Server, tmp_path: Path) -> None:
     """,
         tmp_path,
     )
+    assert found.pop("served") == "Hi {{name}}"
     assert found == {"said": "Hello Ada", "newest": "Hi {{name}}", "models": 0, "prompts": ["greeting"]}
 
 

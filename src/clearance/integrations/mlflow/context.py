@@ -13,7 +13,6 @@ from clearance.errors import ClearanceError
 from clearance.integrations.mlflow import names, store
 from clearance.integrations.mlflow.errors import not_found
 from clearance.integrations.mlflow.model import (
-    PROMPT_TAG,
     Around,
     ModelRow,
     VersionRow,
@@ -21,6 +20,7 @@ from clearance.integrations.mlflow.model import (
     model_message,
     version_message,
 )
+from clearance.registry.model import ModelKind
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 
@@ -84,17 +84,13 @@ def identity(tx: Transaction, name: str) -> str:
     return found[0]
 
 
-def is_prompt(tags: Mapping[str, str]) -> bool:
-    """Whether tags are those of one of MLflow's prompts."""
-    return tags.get(PROMPT_TAG, "false").lower() == "true"
-
-
-def around(tx: Transaction, context: Context, models: Sequence[str], tagged: Sequence[tuple[str, int]]) -> Around:
-    """Read what stands around models, and the tags of these models (number 0) and versions."""
-    given, serving = store.select_names(tx, models)
+def around(tx: Transaction, context: Context, kinds: Mapping[str, str], tagged: Sequence[tuple[str, int]]) -> Around:
+    """Read what stands around models, whose kinds are given by name, and the tags of these models (number 0) and versions."""
+    given, serving = store.select_names(tx, list(kinds))
+    prompts = {model for model, kind in kinds.items() if kind == ModelKind.PROMPT}
     return Around(
         tags=store.select_tags(tx, tagged),
-        aliases=aliases_now(given, serving, context.guards),
+        aliases=aliases_now(given, serving, context.guards, prompts),
         serving=serving,
         base_url=context.base_url,
     )
@@ -102,9 +98,9 @@ def around(tx: Transaction, context: Context, models: Sequence[str], tagged: Seq
 
 def models_said(tx: Transaction, context: Context, rows: Sequence[ModelRow]) -> list[Message]:
     """Return the messages of models, with the newest version in each stage."""
-    models = [row.name for row in rows]
+    models = {row.name: row.kind for row in rows}
     latest: dict[str, list[VersionRow]] = {model: [] for model in models}
-    for each in store.select_latest(tx, models):
+    for each in store.select_latest(tx, list(models)):
         latest[each.model].append(each)
     versions = [(each.model, each.number) for found in latest.values() for each in found]
     near = around(tx, context, models, [*((model, 0) for model in models), *versions])
@@ -113,6 +109,6 @@ def models_said(tx: Transaction, context: Context, rows: Sequence[ModelRow]) -> 
 
 def versions_said(tx: Transaction, context: Context, rows: Sequence[VersionRow]) -> list[Message]:
     """Return the messages of versions."""
-    models = list(dict.fromkeys(row.model for row in rows))
+    models = {row.model: row.kind for row in rows}
     near = around(tx, context, models, [(row.model, row.number) for row in rows])
     return [version_message(row, near) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,12 +11,22 @@ from typing import Any, NamedTuple
 
 from clearance.integrations.mlflow.artifacts.model import SERVICE, location
 from clearance.integrations.mlflow.errors import invalid
-from clearance.registry.model import SourceKind, VersionStatus
+from clearance.registry.model import ModelKind, SourceKind, VersionStatus
 
 PRODUCTION = "production"
 STAGING = "staging"
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """The tag by which MLflow tells its prompts from models."""
+
+
+def is_prompt(tags: Mapping[str, str]) -> bool:
+    """Whether tags are those of one of MLflow's prompts."""
+    return tags.get(PROMPT_TAG, "false").lower() == "true"
+
+
+def kind_of(tags: Mapping[str, str]) -> ModelKind:
+    """Return what sort of model is created with these tags."""
+    return ModelKind.PROMPT if is_prompt(tags) else ModelKind.PREDICTIVE
 
 
 class Stage(StrEnum):
@@ -46,6 +56,7 @@ class ModelRow(NamedTuple):
 
     name: str
     title: str
+    kind: str
     description: str
     created_at: datetime
     updated_at: datetime
@@ -57,6 +68,7 @@ class VersionRow(NamedTuple):
     model: str
     number: int
     title: str
+    kind: str
     digest: str
     origin: str
     status: str
@@ -84,14 +96,21 @@ class Around:
 
 
 def aliases_now(
-    given: Mapping[str, Mapping[str, int]], serving: Mapping[str, Mapping[str, int]], guards: Mapping[str, str]
+    given: Mapping[str, Mapping[str, int]],
+    serving: Mapping[str, Mapping[str, int]],
+    guards: Mapping[str, str],
+    prompts: Collection[str],
 ) -> dict[str, dict[str, int]]:
-    """Return what the aliases name that were given: a guarded one names what serves, and nothing where nothing does."""
+    """Return what the aliases name that were given: a guarded one names what serves, and nothing where nothing does.
+
+    Nothing is guarded of the models that are prompts.
+    """
     found: dict[str, dict[str, int]] = {}
     for model, named in given.items():
         found[model] = now = {}
         for alias in sorted(named):
-            number = serving[model].get(guards[alias]) if alias in guards else named[alias]
+            guarded = alias in guards and model not in prompts
+            number = serving[model].get(guards[alias]) if guarded else named[alias]
             if number is not None:
                 now[alias] = number
     return found

@@ -15,12 +15,11 @@ from clearance.integrations.mlflow.context import (
     Message,
     find_model,
     identity,
-    is_prompt,
     models_said,
     versions_said,
 )
 from clearance.integrations.mlflow.errors import exists
-from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, parse_stage
+from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, is_prompt, kind_of, parse_stage
 from clearance.registry import service as registry
 from clearance.registry.model import ModelChange, NewModel
 from clearance.storage.database import Transaction
@@ -38,7 +37,11 @@ def create_model(tx: Transaction, caller: Principal, context: Context, asked: As
     if (taken := store.find_place(tx, name)) is not None:
         raise _taken(tx, taken[0], name, tags)
     new = NewModel(
-        name=free_identity(tx, name), title=name, owner=caller.name, description=asked.get("description", "")
+        name=free_identity(tx, name),
+        title=name,
+        owner=caller.name,
+        description=asked.get("description", ""),
+        kind=kind_of(tags),
     )
     with _names_of_its_own(name):
         made = registry.create_model(tx, caller, new)

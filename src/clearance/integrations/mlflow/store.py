@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from clearance.delivery.store import aliases, pointers
 from clearance.integrations.mlflow.model import PRODUCTION, STAGING, ModelRow, Stage, VersionRow
-from clearance.registry.model import VersionStatus
+from clearance.registry.model import ModelKind, VersionStatus
 from clearance.registry.store import models, tags, versions
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
@@ -52,7 +52,12 @@ updated_version = sa.func.coalesce(noted.c.updated_at, versions.c.created_at, ty
 _own = (noted.c.model == versions.c.model) & (noted.c.number == versions.c.number)
 every_model = (
     sa.select(
-        models.c.name, models.c.title, models.c.description, models.c.created_at, updated_model.label("updated_at")
+        models.c.name,
+        models.c.title,
+        models.c.kind,
+        models.c.description,
+        models.c.created_at,
+        updated_model.label("updated_at"),
     )
     .select_from(models.outerjoin(touched, touched.c.model == models.c.name))
     .where(models.c.title.is_not(None))
@@ -62,6 +67,7 @@ every_version = (
         versions.c.model,
         versions.c.number,
         models.c.title,
+        models.c.kind,
         versions.c.digest,
         versions.c.source.label("origin"),
         versions.c.status,
@@ -87,6 +93,7 @@ _GIVEN = every_version.join(
 _SERVING = every_version.join(
     pointers, (pointers.c.model == versions.c.model) & (pointers.c.stable == versions.c.number)
 ).where(models.c.title == sa.bindparam("title"), pointers.c.environment == sa.bindparam("name"))
+_GIVEN_PROMPT = _GIVEN.where(models.c.kind == ModelKind.PROMPT.value)
 _NAME = sa.select(models.c.name).where(models.c.name == sa.bindparam("name"))
 _PLACE = sa.select(models.c.name, models.c.team).where(models.c.title == sa.bindparam("title"))
 
@@ -139,9 +146,14 @@ def select_names(tx: Transaction, of: Sequence[str]) -> tuple[ByModel, ByModel]:
 
 
 def find_by_alias(tx: Transaction, title: str, alias: str, environment: str | None) -> VersionRow | None:
-    """Return the version that an alias was given to; of a guarded one, what serves in its environment."""
+    """Return the version that an alias was given to; of a guarded one, what serves in its environment.
+
+    Nothing is guarded of a prompt (`delivery.guards_of`).
+    """
     named = {"title": title, "name": environment or alias}
     row = tx.connection.execute(_GIVEN if environment is None else _SERVING, named).first()
+    if row is None and environment is not None:
+        row = tx.connection.execute(_GIVEN_PROMPT, {"title": title, "name": alias}).first()
     return None if row is None else VersionRow._make(row)
 
 

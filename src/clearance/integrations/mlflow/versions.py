@@ -17,14 +17,21 @@ from clearance.integrations.mlflow.context import (
     Message,
     find_version,
     identity,
-    is_prompt,
     versions_said,
 )
 from clearance.integrations.mlflow.errors import invalid, not_found
-from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, VersionRow, download_uri, parse_stage, stage_of
+from clearance.integrations.mlflow.model import (
+    PROMPT_TAG,
+    Stage,
+    VersionRow,
+    download_uri,
+    is_prompt,
+    parse_stage,
+    stage_of,
+)
 from clearance.integrations.mlflow.models import BY_CLIENT
 from clearance.registry import service as registry
-from clearance.registry.model import NewVersion, Provenance, Source, SourceKind, Version
+from clearance.registry.model import ModelKind, NewVersion, Provenance, Source, SourceKind, Version
 from clearance.storage.database import Transaction
 
 
@@ -40,6 +47,8 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
         names.check_tag(key, text)
     source, run_id, model_id, copied = _source(tx, context, asked, prompt=is_prompt(tags))
     model = identity(tx, name)
+    if registry.get_model(tx, model).kind is ModelKind.PROMPT:
+        sources.check_prompt_source(source)
     made = registry.register_version(tx, caller, context.blobs, model, _new(tx, context, source, copied), again=True)
     store.insert_note(
         tx,

@@ -11,8 +11,7 @@ from clearance.delivery import service as delivery
 from clearance.delivery.aliases import Guards
 from clearance.integrations.mlflow import store as noted
 from clearance.integrations.mlflow.artifacts.model import location
-from clearance.integrations.mlflow.context import is_prompt
-from clearance.integrations.mlflow.model import PROMPT_TAG
+from clearance.integrations.mlflow.model import PROMPT_TAG, is_prompt
 from clearance.integrations.mlflow.webhooks.model import Happening
 from clearance.registry import service as registry
 from clearance.registry.model import Model
