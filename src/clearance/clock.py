@@ -7,6 +7,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from clearance.errors import InvalidInput
+
+LONGEST = timedelta(days=36_500)
+"""A hundred years: nobody means more, and the present with so much added or taken away is still a date."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32, lower case
 
 
@@ -34,6 +38,24 @@ class FixedClock:
 
     def advance(self, by: timedelta) -> None:
         self._at += by
+
+
+def span(**units: float) -> timedelta:
+    """Return a length of time that somebody named, as `timedelta` does.
+
+    Raises:
+        InvalidInput: it is no number, or longer than `LONGEST` (`bad_duration`).
+    """
+    try:
+        made = timedelta(**units)
+    except (OverflowError, ValueError):
+        made = None
+    if made is None or abs(made) > LONGEST:
+        named = ", ".join(f"{number:g} {unit}" for unit, number in units.items())
+        raise InvalidInput(
+            f"{named} is no length of time", code="bad_duration", hint="a number; a hundred years are the most"
+        )
+    return made
 
 
 class _Sequence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +10,7 @@ from clearance.access import service
 from clearance.access.model import IssuedToken, NewToken, Permission, Principal, Role, Rotation, Token
 from clearance.access.people import Binding, LoginMethods, NewBinding, NewSession, OpenedSession, Session
 from clearance.api.core import App, address_of, bearer_of, needs
+from clearance.clock import span
 from clearance.errors import Conflict
 from clearance.values import Page
 
@@ -48,7 +48,7 @@ def rotate_token(token_id: str, body: Rotation, app: App, response: Response, ca
     """Issue the successor of a token; the old one still works during the overlap."""
     response.headers.update(NO_STORE)
     with app.database.write() as tx:
-        return service.rotate_token(tx, caller, token_id, timedelta(seconds=body.overlap_seconds))
+        return service.rotate_token(tx, caller, token_id, span(seconds=body.overlap_seconds))
 
 
 @router.delete("/tokens/{token_id}")

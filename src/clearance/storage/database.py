@@ -216,6 +216,10 @@ def engine_of(url: str) -> sa.Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}")
 
+    @sa.event.listens_for(engine, "handle_error")
+    def refuse(context: sa.engine.ExceptionContext) -> InvalidInput | None:
+        return refusals.of_sqlite_driver(context.original_exception, context.parameters)
+
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("clearance_write")

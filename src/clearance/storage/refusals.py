@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.errors import ClearanceError, Conflict, Unavailable
+from clearance.errors import ClearanceError, Conflict, InvalidInput, Unavailable
 
 _TAKEN = frozenset({"23505", "23503"})  # unique_violation, foreign_key_violation
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})  # serialization, deadlock, lock_timeout, statement_timeout
+_UNSTORABLE = frozenset({"22003", "22021", "22P05"})  # numeric_value_out_of_range, a NUL in a text, a NUL in JSON
 _AWAY = ("08", "53", "57P", "58")  # connection, resources, being shut down, the system below
 """SQLSTATE codes and their beginnings: postgresql.org/docs/current/errcodes-appendix.html."""
 
+_INT64 = 2**63
 _SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_AWAY = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 
@@ -28,6 +32,14 @@ def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
     if isinstance(error.orig, sqlite3.Error):
         return _of_sqlite(error, getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
     return _of_postgresql(error, getattr(error.orig, "sqlstate", None))
+
+
+def of_sqlite_driver(error: BaseException | None, parameters: Any) -> InvalidInput | None:
+    """Return what to tell of an error that SQLite's driver raises before SQLite sees the statement; None if it is no value's."""
+    if not isinstance(error, OverflowError):
+        return None
+    numbers = (item for item in _scalars(parameters) if isinstance(item, int) and not -_INT64 <= item < _INT64)
+    return _unstorable(f"the number {next(numbers, 'in it')} is beyond 64 bits")
 
 
 def cannot_open(url: sa.URL, error: sa.exc.DBAPIError) -> Unavailable:
@@ -52,11 +64,29 @@ def _of_postgresql(error: sa.exc.DBAPIError, state: str | None) -> ClearanceErro
             code="changed_meanwhile",
             hint="look at what is there now, and send it again if it still makes sense",
         )
+    if state in _UNSTORABLE or (state is None and isinstance(error, sa.exc.DataError)):
+        return _unstorable(str(error.orig).strip().split("\n")[0])
     if state in _BUSY:
         return _busy("another request was changing the same things")
     if state is None:  # it never reached PostgreSQL, or did not come back
         return _away(error) if isinstance(error, sa.exc.OperationalError) else None
     return _away(error) if state.startswith(_AWAY) else None
+
+
+def _unstorable(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the request holds what no database can hold: {why}",
+        code="value_out_of_range",
+        hint="a whole number has 64 bits at most, and a text has no NUL",
+    )
+
+
+def _scalars(parameters: Any) -> Iterator[Any]:
+    """Yield the values in a statement's parameters, however they are nested."""
+    inner = parameters.values() if isinstance(parameters, Mapping) else parameters
+    for item in inner if isinstance(inner, Iterable) and not isinstance(inner, str | bytes) else ():
+        yield item
+        yield from _scalars(item)
 
 
 def _busy(why: str) -> Unavailable:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,11 @@ class Delta:
         self._sync(version)
         return version
 
-    def vacuum(self, retention_hours: float) -> int:
+    def vacuum(self, retention: timedelta) -> int:
         """Delete files that compaction replaced longer than this ago, and return how many; versions before lose their rows."""
         table = self._open()
-        deleted = table.vacuum(retention_hours=int(retention_hours), dry_run=False, enforce_retention_duration=False)
+        hours = retention // timedelta(hours=1)
+        deleted = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
         table.cleanup_metadata()
         self._sync(int(table.version()))
         return len(deleted)

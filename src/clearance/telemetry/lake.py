@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clearance.clock import span
 from clearance.errors import InvalidInput
 from clearance.sdk.events import EARLIEST
 from clearance.telemetry import reading
@@ -195,19 +196,23 @@ class Lake:
     ) -> tuple[Compaction, ...]:
         """Merge files smaller than the target; figures stay the same.
 
+        Raises:
+            InvalidInput: the retention is no length of time (`bad_duration`).
+
         Args:
             retention_hours: also delete the files that were replaced longer ago than this; table versions older than
                 that can then no longer be read. None: keep every version readable.
             target_bytes: files of this size and more are left alone.
             tables: which.
         """
-        return tuple(self._compact(name, retention_hours, target_bytes) for name in tables)
+        retention = None if retention_hours is None else span(hours=retention_hours)
+        return tuple(self._compact(name, retention, target_bytes) for name in tables)
 
-    def _compact(self, name: str, retention_hours: float | None, target_bytes: int) -> Compaction:
+    def _compact(self, name: str, retention: timedelta | None, target_bytes: int) -> Compaction:
         table = self.tables[name]
         before = table.files().num_rows
         table.compact(target_bytes)
-        deleted = 0 if retention_hours is None else table.vacuum(retention_hours)
+        deleted = 0 if retention is None else table.vacuum(retention)
         return Compaction(
             table=name,
             table_version=table.version(),

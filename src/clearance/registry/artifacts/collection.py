@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.clock import span
 from clearance.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
 from clearance.registry.artifacts import store, uploads
 from clearance.registry.artifacts.claims import LOCK
@@ -78,7 +79,7 @@ def collect(
     not claimed since: a version that is registered meanwhile either keeps its bytes, or finds them gone and is refused.
 
     Raises:
-        InvalidInput: the age is under an hour (`too_young`).
+        InvalidInput: the age is under an hour (`too_young`), or none (`bad_duration`).
         Unavailable: the store can't be changed; what was removed until then is in the log.
     """
     if not which.older_than_hours >= _LEAST_HOURS:
@@ -88,7 +89,7 @@ def collect(
             hint="name an age of an hour or more; the default is a day",
         )
     with database.read() as tx:
-        cutoff = tx.now - timedelta(hours=which.older_than_hours)
+        cutoff = tx.now - span(hours=which.older_than_hours)
         wanted = set(needed(tx))
         claimed = store.claimed(tx)
     unneeded = [blob for blob in blobs.blobs() if blob.digest not in wanted]
