@@ -61,7 +61,7 @@ def _render(report: ImportReport) -> None:
         f"from {report.origin}: {counted(report.models, 'model')} and {counted(report.versions, 'version')}, "
         f"{counted(report.pinned, 'version')} pinned; {report.present} had come before"
     )
-    for title, remarks in (("To be decided:", report.left), ("Skipped:", report.skipped)):
+    for title, remarks in (("Not as it was there:", report.left), ("Skipped:", report.skipped)):
         if remarks:
             say(title)
             for remark in remarks:

@@ -13,6 +13,7 @@ from clearance.client.mlflow_server import Found, MlflowServer
 from clearance.client.registry import Versions
 from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
 from clearance.integrations.mlflow.importing.model import Imported, OriginalModel, OriginalVersion
+from clearance.integrations.mlflow.model import is_prompt
 from clearance.registry.model import Version, VersionStatus
 from clearance.values import value
 
@@ -37,7 +38,7 @@ class ImportReport:
         models, versions: how many were taken over now.
         present: how many models and versions had come before.
         pinned: versions that got their bytes, and so their digest, now.
-        left: what they were there and are not here, because policy has to decide it.
+        left: what they were there and are not here, because policy has to decide it, or because it has no room.
         skipped: what did not come.
     """
 
@@ -133,13 +134,16 @@ class _Run:
     def take(self, model: Found) -> None:
         """Take over a model with all its versions."""
         name = str(model["name"])
+        original = _model(model, self._server.origin, self._owner)
         self._tell(name)
         try:
-            self._count("models", self._client.import_model(_model(model, self._server.origin, self._owner)))
-            versions = self._server.versions(name)
+            versions = self._server.versions(name, prompt=is_prompt(original.tags))
+            imported = self._client.import_model(original)
         except _PASSED_OVER as error:
             self._skip(name, error)
             return
+        self._count("models", imported)
+        self._left += [Remark(name=name, why=why) for why in imported.left]
         aliases: dict[str, list[str]] = {}
         for each in model.get("aliases", []):
             aliases.setdefault(str(each["version"]), []).append(str(each["alias"]))
@@ -159,7 +163,7 @@ class _Run:
             imported = self._client.import_version(_version(version, self._server.origin, aliases))
             self._count("versions", imported)
             self._left += [Remark(name=name, why=why) for why in imported.left]
-            if self._artifacts:
+            if self._artifacts and not is_prompt(_tags(version)):
                 self._pin(version, imported)
         except _PASSED_OVER as error:
             self._skip(name, error)

@@ -25,7 +25,7 @@ from clearance.errors import Conflict, InvalidInput, NotFound, Unavailable
 from clearance.integrations.mlflow.importing import service
 from clearance.integrations.mlflow.importing.model import OriginalModel, OriginalVersion
 from clearance.registry import service as registry
-from clearance.registry.model import ModelChange, NewModel, Source, SourceKind, VersionStatus
+from clearance.registry.model import ModelChange, ModelKind, NewModel, Source, SourceKind, VersionStatus
 from clearance.settings import load
 from tests.conftest import person
 from tests.integrations.mlflow.real import MlflowServer, run_script
@@ -58,7 +58,12 @@ _FILL = """
     client.create_registered_model("it's quoted")
     client.create_model_version("it's quoted", "s3://bucket/elsewhere")
     client.create_registered_model("empty")
-    for m in range(22):
+    client.create_registered_model("wordy", description="x" * 20_001)
+    client.create_model_version("wordy", f"runs:/{run.info.run_id}/plain", run_id=run.info.run_id)
+    mlflow.genai.register_prompt("chat", "Say {{what}}")
+    mlflow.genai.register_prompt("chat", "Say {{what}} now", tags={"tone": "hasty"})
+    mlflow.genai.set_prompt_alias("chat", "production", 2)
+    for m in range(20):
         client.create_registered_model(f"model {m:02}")
         for v in range(2):
             client.create_model_version(f"model {m:02}", f"runs:/{run.info.run_id}/plain", run_id=run.info.run_id)
@@ -68,7 +73,7 @@ _FILL = """
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A real MLflow server with 25 models and 50 versions: its address, and the run that they come from."""
+    """A real MLflow server with 24 models, a prompt, and 49 versions: its address, and the run that they come from."""
     folder = tmp_path_factory.mktemp("origin")
     with MlflowServer(folder) as server:
         yield server.url, run_script(_FILL, folder, ORIGIN=server.url)["run"]
@@ -84,11 +89,11 @@ def test_a_registry_comes_whole_with_its_numbers_and_its_bytes_and_only_once(
 ) -> None:
     url, run = origin
     report = take(client, url, artifacts=True)
-    assert (report.models, report.versions, report.present) == (25, 48, 0)
-    assert report.pinned == 47
+    assert (report.models, report.versions, report.present) == (25, 47, 0)
+    assert report.pinned == 44
     assert [remark.name for remark in report.skipped] == ["it's quoted/1"]
     assert "does not hand out what lies at s3://bucket/elsewhere" in report.skipped[0].why
-    assert {remark.name for remark in report.left} == {"Car loan – größe/2", "Car loan – größe/5"}
+    assert {remark.name for remark in report.left} == {"Car loan – größe/2", "Car loan – größe/5", "wordy"}
     found = {version.number: version for version in client.versions.list(_named(client, "Car loan – größe"))}
     assert [found[number].status for number in (1, 2, 3, 4, 5)] == [
         VersionStatus.REGISTERED,
@@ -112,7 +117,7 @@ def test_a_registry_comes_whole_with_its_numbers_and_its_bytes_and_only_once(
     assert tags["imported.stage"] == "Production"
     assert tags["imported.from"] == url
     again = take(client, url, artifacts=True)
-    assert (again.models, again.versions, again.pinned, again.present) == (0, 0, 0, 73)
+    assert (again.models, again.versions, again.pinned, again.present) == (0, 0, 0, 72)
     with sqlite_parts.database.read() as tx:
         events = log.entries(tx, subject=f"model/{found[2].model}/2").items
     imported = next(entry for entry in events if entry.event == "version.imported")
@@ -145,7 +150,7 @@ def test_an_import_that_is_killed_goes_on_and_doubles_nothing(origin: tuple[str,
         ended = subprocess.run(command, env=inherited, capture_output=True, text=True, timeout=240, check=False)
         assert ended.returncode == 0, ended.stderr
         report = json.loads(ended.stdout)
-        assert report["models"] + report["versions"] + report["present"] == 73
+        assert report["models"] + report["versions"] + report["present"] == 72
         assert report["present"] >= 25
         with parts.database.read() as tx:
             counted = tx.connection.exec_driver_sql(
@@ -154,7 +159,7 @@ def test_an_import_that_is_killed_goes_on_and_doubles_nothing(origin: tuple[str,
             ).one()
             models = tx.connection.exec_driver_sql("select count(*) from registry_models").scalar()
             incoming = list((parts.settings.artifacts / "incoming").iterdir())
-        assert tuple(counted) == (50, 50, 47, 2)
+        assert tuple(counted) == (49, 49, 44, 2)
         assert models == 25
         assert len(incoming) <= 2, "what was on its way when the process was killed, for a day"
     finally:
@@ -187,8 +192,40 @@ def test_the_command_tells_people_what_came_what_waits_for_them_and_what_did_not
     command = [sys.executable, "-m", "clearance", "--home", str(tmp_path / "home"), "mlflow", "import", url]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert f"from {url}: 25 models and 48 versions" in ended.stdout
+    assert f"from {url}: 25 models and 47 versions" in ended.stdout
     assert "Car loan – größe/2: it was Production there: `clearance promote` decides" in ended.stdout
+
+
+def test_prompts_come_with_their_versions_tags_and_aliases(client: Client, origin: tuple[str, str]) -> None:
+    take(client, origin[0], artifacts=True)
+    prompt = client.models.get(_named(client, "chat"))
+    assert prompt.kind is ModelKind.PROMPT
+    assert [version.number for version in client.versions.list(prompt.name)] == [2, 1]
+    assert client.tags.get(prompt.name, 2)["mlflow.prompt.text"] == "Say {{what}} now"
+    assert client.tags.get(prompt.name, 2)["tone"] == "hasty"
+    assert [(alias.name, alias.number) for alias in client.delivery.aliases(prompt.name)] == [("production", 2)]
+
+
+def test_a_model_comes_with_what_of_its_description_has_room_and_that_is_told(
+    client: Client, origin: tuple[str, str]
+) -> None:
+    report = take(client, origin[0])
+    assert "20001 characters" in next(remark.why for remark in report.left if remark.name == "wordy")
+    name = _named(client, "wordy")
+    assert client.models.get(name).description == "x" * 20_000
+    assert [version.number for version in client.versions.list(name)] == [1]
+
+
+def test_a_model_whose_versions_can_not_be_asked_for_does_not_come_without_them(client: Client) -> None:
+    class Quoted(Origin):
+        def models(self) -> Iterator[dict[str, Any]]:
+            times = {"creation_timestamp": 1, "last_updated_timestamp": 1}
+            yield {"name": """it's "quoted\"""", **times}
+
+    with Quoted("http://127.0.0.1:1") as server:
+        report = client.mlflow.import_registry(server)
+    assert [remark.name for remark in report.skipped] == ["""it's "quoted\""""]
+    assert list(client.models.list()) == []
 
 
 def test_a_server_that_is_not_there_is_named_and_nothing_is_changed(client: Client) -> None:

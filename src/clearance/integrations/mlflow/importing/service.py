@@ -14,7 +14,7 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import service as delivery
-from clearance.delivery.aliases import Guards
+from clearance.delivery.aliases import Guards, guards_of
 from clearance.delivery.ports import Gate
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.integrations.mlflow import store as noted
@@ -28,11 +28,11 @@ from clearance.integrations.mlflow.importing.model import (
     OriginalModel,
     OriginalVersion,
 )
-from clearance.integrations.mlflow.model import Stage, parse_stage
+from clearance.integrations.mlflow.model import Stage, kind_of, parse_stage
 from clearance.integrations.mlflow.models import free_identity
 from clearance.registry import service as registry
 from clearance.registry.model import NewModel, NewVersion, Provenance, Source, SourceKind
-from clearance.registry.rules import LARGEST_NUMBER, check_text
+from clearance.registry.rules import LARGEST_NUMBER, LONGEST_DESCRIPTION, check_text
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
@@ -55,7 +55,8 @@ def import_model(tx: Transaction, caller: Principal, original: OriginalModel) ->
         name=free_identity(tx, original.name),
         title=original.name,
         owner=original.owner or caller.name,
-        description=original.description,
+        description=original.description[:LONGEST_DESCRIPTION],
+        kind=kind_of(original.tags),
     )
     made = registry.create_model(tx, caller, new).name
     for key, text in original.tags.items():
@@ -69,7 +70,7 @@ def import_model(tx: Transaction, caller: Principal, original: OriginalModel) ->
         "updated_at": timestamp(original.updated_at),
     }
     log.record(tx, Event.MODEL_IMPORTED, actor=caller.name, subject=f"model/{made}", data=facts)
-    return Imported(model=made, number=None, made=True)
+    return Imported(model=made, number=None, made=True, left=tuple(_description_left(original.description)))
 
 
 def import_version(
@@ -92,7 +93,7 @@ def import_version(
         )
     if original.number > 0 and store.find(tx, original.origin, original.name, original.number) is not None:
         return Imported(model=model, number=original.number, made=False)
-    registry.get_model(tx, model, lock=True)
+    guards = guards_of(guards, registry.get_model(tx, model, lock=True))
     _fill_gap(tx, caller, blobs, model, original)
     address = original.source or _address(original, original.number)
     new = NewVersion(
@@ -153,6 +154,14 @@ def _note(tx: Transaction, model: str, original: OriginalVersion, stage: Stage) 
         "stage": stage.value,
     }
     noted.insert_note(tx, {"model": model, "number": original.number, **said})
+
+
+def _description_left(description: str) -> Iterator[str]:
+    if len(description) > LONGEST_DESCRIPTION:
+        yield (
+            f"its description has {len(description)} characters there: the first {LONGEST_DESCRIPTION} came, "
+            "for one has no more here"
+        )
 
 
 def _stage_left(stage: Stage) -> Iterator[str]:
