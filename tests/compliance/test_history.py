@@ -19,12 +19,13 @@ from clearance.cli.main import app as cli
 from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.compliance import history, timeline
-from clearance.compliance.served import History, Share, Standing
+from clearance.compliance.served import History, Share
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, NewRollout, RollbackRequest, Step
 from clearance.errors import InvalidInput, NotFound
 from clearance.policy import service as policy
 from clearance.policy.consent import NewWaiver
+from clearance.policy.model import Standing
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.registry.model import Reason, Risk

@@ -12,13 +12,14 @@ from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import service
-from clearance.delivery.model import MoveKind, NewPromotion, Pointer, Rollback, RollbackRequest
+from clearance.delivery.model import MoveKind, NewPromotion, NewRollout, Pointer, Rollback, RollbackRequest, Serving
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy import service as policy
-from clearance.policy.model import Outcome
+from clearance.policy.model import Outcome, Standing
+from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.registry.contract import Datatype, Field
-from tests.delivery.conftest import ADA, add_version, prepare, promote
+from tests.delivery.conftest import ADA, PACK, add_version, decide, prepare, promote
 
 
 def roll_back(parts: Clearance, to: int | None = None, reason: str = "it is wrong") -> Rollback:
@@ -99,9 +100,41 @@ def test_an_unknown_environment_is_refused_with_those_there_are(loan: Clearance)
 
 def test_environments_are_told_in_order_with_what_serves(loan: Clearance) -> None:
     with loan.database.read() as tx:
-        found = service.environments(tx)
+        found = service.environments(tx, loan.gate)
     assert [each.name for each in found] == ["development", "staging", "production"]
     assert [pointer.stable for pointer in found[2].pointers] == [1]
+    assert found[2].pointers[0].stable_admission.standing is Standing.ADMITTED
+
+
+def test_what_is_asked_for_and_was_stopped_or_lapsed_says_so_with_its_reason(loan: Clearance) -> None:
+    def found() -> Serving:
+        with loan.database.read() as tx:
+            return service.environments(tx, loan.gate)[2].pointers[0]
+
+    with loan.database.write() as tx:
+        stricter = PACK.replace('"1"', '"2"').replace("version.status == 'registered'", "version.number > 1")
+        policy.install_pack(tx, ADA, PackSource(source=stricter))
+    decide(loan, 1)
+    assert found().stable_admission.standing is Standing.LAPSED
+    with loan.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 1, "labels were poisoned")
+    stopped = found()
+    assert (stopped.stable, stopped.stable_admission.standing) == (1, Standing.STOPPED)
+    assert stopped.stable_admission.reason == "car-loan/1 is quarantined: labels were poisoned"
+    with loan.database.read() as tx:
+        assert [each.stable for each in service.judged(tx, loan.gate, service.list_pointers(tx, "car-loan"))] == [1]
+
+
+def test_a_candidate_that_was_stopped_says_so_beside_a_stable_version_that_serves(loan: Clearance) -> None:
+    decide(loan, 2)
+    with loan.database.write() as tx:
+        service.start_rollout(tx, ADA, loan.gate, NewRollout(model="car-loan", candidate=2))
+        registry.quarantine_version(tx, ADA, "car-loan", 2, "unsafe")
+    with loan.database.read() as tx:
+        pointer = service.environments(tx, loan.gate)[2].pointers[0]
+    assert pointer.stable_admission.allowed
+    assert pointer.candidate_admission is not None
+    assert pointer.candidate_admission.standing is Standing.STOPPED
 
 
 def test_a_rollback_goes_to_the_version_before_within_milliseconds(loan: Clearance) -> None:

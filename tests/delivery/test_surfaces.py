@@ -122,6 +122,15 @@ def test_the_commands_promote_roll_out_and_roll_back(home: Path) -> None:
     assert json.loads(run(home, "environments", "--json").stdout)[2]["pointers"][0]["stable"] == 1
 
 
+def test_a_quarantined_version_is_shown_as_refused_and_not_as_serving(home: Path) -> None:
+    run(home, "versions", "quarantine", "car-loan", "1", "--reason", "labels were poisoned")
+    shown = run(home, "environments").stdout
+    assert "1, refused" in shown
+    assert "asked for, refused car-loan/1 in production: car-loan/1 is quarantined: labels were poisoned" in shown
+    pointer = json.loads(run(home, "environments", "--json").stdout)[2]["pointers"][0]
+    assert (pointer["stable"], pointer["stable_admission"]["standing"]) == (1, "stopped")
+
+
 def test_a_strategy_of_ones_own_comes_from_a_file_and_stays_with_the_rollout(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "careful.yaml"
     file.write_text(LIKE)

@@ -11,10 +11,11 @@ from clearance.audit import log
 from clearance.clock import FixedClock
 from clearance.errors import InvalidInput, NotFound
 from clearance.policy import service
-from clearance.policy.model import Admission, Decision, Outcome
+from clearance.policy.consent import NewWaiver
+from clearance.policy.model import Admission, Decision, Outcome, Standing
 from clearance.registry import service as registry
 from clearance.registry.model import Risk, Version
-from tests.policy.registered import ADA, DEV, approve, decide, measure, ready, register, reject
+from tests.policy.registered import ADA, BO, DEV, approve, decide, measure, ready, register, reject
 
 
 def admission(parts: Clearance, model: str = "income") -> Admission:
@@ -81,9 +82,23 @@ def test_an_earlier_decision_admits_only_while_it_holds(parts: Clearance, income
     with parts.database.write() as tx:
         registry.quarantine_version(tx, ADA, "income", 1, "found unsafe")
     found = admission(parts)
-    assert (found.allowed, found.decision_id) == (False, waiting.id)
-    assert f"the earlier decision {allowed.id} holds no more" in found.reason
-    assert "found unsafe" in found.reason
+    assert (found.standing, found.decision_id) == (Standing.STOPPED, waiting.id)
+    assert found.reason == "income/1 is quarantined: found unsafe"
+
+
+def test_an_earlier_decision_ends_with_the_waiver_that_it_stood_on(
+    parts: Clearance, income: Version, clock: FixedClock
+) -> None:
+    measure(parts, income, ["latency"], verdict="failed")
+    with parts.database.write() as tx:
+        service.grant_waiver(tx, BO, NewWaiver(rule="latency-passed", model="income", reason="a pilot", days=7))
+    allowed = approve(parts, decide(parts, income).approval_id).decision
+    assert allowed is not None
+    assert allowed.outcome is Outcome.ALLOWED
+    waiting = let_approval_run_out(parts, income, clock)
+    found = admission(parts)
+    assert (found.standing, found.decision_id) == (Standing.LAPSED, waiting.id)
+    assert f"the earlier decision {allowed.id} holds no more: the waiver {allowed.waivers[0]}" in found.reason
 
 
 def test_what_only_ever_waited_is_not_admitted(parts: Clearance, income: Version) -> None:

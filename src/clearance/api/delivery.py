@@ -18,11 +18,11 @@ from clearance.delivery.model import (
     Move,
     NewPromotion,
     NewRollout,
-    Pointer,
     Promotion,
     Rollback,
     RollbackRequest,
     Rollout,
+    Serving,
     Strategy,
 )
 from clearance.delivery.refusal import refusal_of
@@ -44,16 +44,16 @@ def promote(body: NewPromotion, app: App, caller: Annotated[Principal, needs(Per
 
 @router.get("/environments")
 def environments(app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> tuple[Environment, ...]:
-    """The environments in the order of promotion, with what serves in each."""
+    """The environments in the order of promotion, with what is asked for in each and whether that may serve."""
     with app.database.read() as tx:
-        return service.environments(tx)
+        return service.environments(tx, app.gate)
 
 
 @router.get("/models/{model}/pointers")
-def pointers(model: str, app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> Page[Pointer]:
-    """What serves for a model, by environment."""
+def pointers(model: str, app: App, caller: Annotated[Principal, needs(Permission.READ)]) -> Page[Serving]:
+    """What is asked for of a model, by environment, and whether it may serve."""
     with app.database.read() as tx:
-        return Page(items=service.list_pointers(tx, model))
+        return Page(items=service.judged(tx, app.gate, service.list_pointers(tx, model)))
 
 
 @router.get("/models/{model}/moves")

@@ -9,7 +9,8 @@ import typer
 
 from clearance.cli.core import DENIED, Json, connect, note, say, show, table
 from clearance.cli.facts import facts, short
-from clearance.compliance.served import Arm, Grounds, History, Standing
+from clearance.compliance.served import Arm, Grounds, History
+from clearance.policy.model import Standing
 
 app = typer.Typer()
 

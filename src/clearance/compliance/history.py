@@ -19,7 +19,6 @@ from clearance.compliance.served import (
     Grounds,
     History,
     Interval,
-    Standing,
     WaiverUsed,
 )
 from clearance.compliance.timeline import Replayed
@@ -27,7 +26,7 @@ from clearance.delivery import service as delivery
 from clearance.delivery.promotion import check_environment
 from clearance.errors import ClearanceError, InvalidInput, NotFound
 from clearance.policy import service as policy
-from clearance.policy.model import Conclusion, Decision
+from clearance.policy.model import Conclusion, Decision, Standing
 from clearance.registry import service as registry
 from clearance.registry.model import VersionStatus
 from clearance.storage.database import Transaction

@@ -12,7 +12,7 @@ from clearance.delivery.model import Move, Pointer, Rollout
 from clearance.evidence.model import ArtifactSignature, StoredStatement
 from clearance.monitoring.model import Figure, Monitor, Window
 from clearance.policy.consent import ApprovalRequest, Waiver
-from clearance.policy.model import Decision
+from clearance.policy.model import Admission, Decision
 from clearance.registry.model import Completeness, Dataset, Model, Version
 from clearance.response.model import Alert, Incident
 from clearance.statistics.verdicts import Verdict
@@ -87,6 +87,8 @@ class Report:
     approvals: tuple[ApprovalRequest, ...]
     waivers: tuple[Waiver, ...]
     pointer: Pointer | None
+    admission: Admission
+    """Whether the version may be loaded there now."""
     moves: tuple[Move, ...]
     rollouts: tuple[Rollout, ...]
     production: Production | None

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from clearance.access.model import Role
+from clearance.policy.model import Standing
 from clearance.values import value
 
 
@@ -14,16 +15,6 @@ class Share(StrEnum):
 
     STABLE = "stable"
     CANDIDATE = "candidate"
-
-
-class Standing(StrEnum):
-    """Whether a version might serve while a pointer named it."""
-
-    ADMITTED = "admitted"
-    LAPSED = "lapsed"
-    """The decision holds no more: where it was loaded it goes on, nothing loads it anew (as the gateway does)."""
-    STOPPED = "stopped"
-    """It was quarantined or retired: nothing may use it."""
 
 
 @value

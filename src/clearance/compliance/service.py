@@ -67,6 +67,7 @@ def gather(
         approvals=_approvals(tx, caller, version),
         waivers=_waivers(tx, version),
         pointer=next((each for each in delivery.list_pointers(tx, model) if each.environment == environment), None),
+        admission=policy.admission(tx, model, number, environment),
         moves=_moves(moves, number),
         rollouts=rollouts,
         production=seen,

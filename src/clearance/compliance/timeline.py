@@ -12,7 +12,8 @@ from datetime import datetime
 
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
-from clearance.compliance.served import Arm, Cause, Interval, Share, Standing
+from clearance.compliance.served import Arm, Cause, Interval, Share
+from clearance.policy.model import Standing
 
 _STATUS = {
     Event.VERSION_QUARANTINED: "quarantined",

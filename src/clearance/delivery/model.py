@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from clearance.policy.model import Decision
+from clearance.policy.model import Admission, Decision
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 
@@ -230,6 +230,14 @@ class Pointer:
     rollout_id: str | None
 
 
+@value
+class Serving(Pointer):
+    """A pointer, with how what it asks for stands: a version that was stopped since is asked for, and refused."""
+
+    stable_admission: Admission
+    candidate_admission: Admission | None
+
+
 class MoveKind(StrEnum):
     """Why the stable version of a pointer changed."""
 
@@ -324,7 +332,7 @@ class Rollback:
 
 @value
 class Environment:
-    """An environment and what serves in it, in the order in which versions are promoted."""
+    """An environment and what is asked for in it, in the order in which versions are promoted."""
 
     name: str
-    pointers: tuple[Pointer, ...]
+    pointers: tuple[Serving, ...]

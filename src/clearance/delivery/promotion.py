@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import fields, replace
 
 from clearance.access.model import Principal
 from clearance.delivery import last_good, store
@@ -16,6 +17,7 @@ from clearance.delivery.model import (
     Promotion,
     Rollback,
     RollbackRequest,
+    Serving,
 )
 from clearance.delivery.ports import Gate
 from clearance.delivery.rollout import command
@@ -105,12 +107,12 @@ def rollback(tx: Transaction, caller: Principal, gate: Gate, model: str, wanted:
 
 
 def serving(tx: Transaction, environment: str = "production") -> tuple[Pointer, ...]:
-    """Return what serves in an environment, by model."""
+    """Return what is asked for in an environment, by model; whether it may serve, `judged` says."""
     return store.select_pointers(tx, environment=environment)
 
 
 def list_pointers(tx: Transaction, model: str) -> tuple[Pointer, ...]:
-    """Return what serves for a model, by environment.
+    """Return what is asked for of a model, by environment; whether it may serve, `judged` says.
 
     Raises:
         NotFound: no such model.
@@ -119,9 +121,33 @@ def list_pointers(tx: Transaction, model: str) -> tuple[Pointer, ...]:
     return store.select_pointers(tx, model=model)
 
 
-def environments(tx: Transaction) -> tuple[Environment, ...]:
-    """Return the environments in the order of promotion, with what serves in each."""
-    return tuple(Environment(name=name, pointers=serving(tx, name)) for name in ENVIRONMENTS)
+def all_pointers(tx: Transaction) -> tuple[Pointer, ...]:
+    """Return what is asked for in every environment, in the order of promotion."""
+    return tuple(pointer for name in ENVIRONMENTS for pointer in serving(tx, name))
+
+
+def environments(tx: Transaction, gate: Gate) -> tuple[Environment, ...]:
+    """Return the environments in the order of promotion, with what is asked for in each and whether that may serve."""
+    return tuple(Environment(name=name, pointers=judged(tx, gate, serving(tx, name))) for name in ENVIRONMENTS)
+
+
+def judged(tx: Transaction, gate: Gate, pointers: Iterable[Pointer]) -> tuple[Serving, ...]:
+    """Return pointers, each with how the versions that it asks for stand now."""
+    return tuple(_judged(tx, gate, pointer) for pointer in pointers)
+
+
+def _judged(tx: Transaction, gate: Gate, pointer: Pointer) -> Serving:
+    stable = gate.admission(tx, pointer.model, pointer.stable, pointer.environment)
+    candidate = (
+        gate.admission(tx, pointer.model, pointer.candidate, pointer.environment)
+        if pointer.candidate is not None
+        else None
+    )
+    return Serving(
+        **{field.name: getattr(pointer, field.name) for field in fields(Pointer)},
+        stable_admission=stable,
+        candidate_admission=candidate,
+    )
 
 
 def history(tx: Transaction, model: str, environment: str = "production") -> Page[Move]:

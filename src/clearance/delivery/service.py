@@ -2,9 +2,11 @@
 
 from clearance.delivery.aliases import delete_alias, list_aliases, resolve_alias, set_alias
 from clearance.delivery.promotion import (
+    all_pointers,
     environments,
     get_pointer,
     history,
+    judged,
     list_pointers,
     promote,
     rollback,
@@ -23,11 +25,13 @@ from clearance.delivery.rollouts import (
 
 __all__ = [
     "abort_rollout",
+    "all_pointers",
     "delete_alias",
     "environments",
     "get_pointer",
     "get_rollout",
     "history",
+    "judged",
     "list_aliases",
     "list_analyses",
     "list_pointers",

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from clearance.evidence import service as evidence
 from clearance.policy.model import Admission
 from clearance.registry import service as registry
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import WITHOUT_FILES, Lifecycle, VersionStatus
+from clearance.registry.model import WITHOUT_FILES
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
 
@@ -24,16 +23,6 @@ if TYPE_CHECKING:
 
 Admit = Callable[[Transaction, str, int, str], Admission]
 """Says whether a version may serve in an environment: (transaction, model, number, environment)."""
-
-
-class Standing(StrEnum):
-    """How a version stands with policy."""
-
-    ADMITTED = "admitted"
-    LAPSED = "lapsed"
-    """No decision admits it any more, but nobody stopped it: what is loaded goes on, and pages; it is not loaded anew."""
-    STOPPED = "stopped"
-    """Quarantined or retired: it stops at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +45,6 @@ class Loader:
     admit: Admit
     scratch: Callable[[], Path]
 
-    def standing(self, tx: Transaction, model: str, number: int, environment: str) -> tuple[Standing, str]:
-        """Return how a version stands in an environment, and why.
-
-        Raises:
-            NotFound: there is no such version.
-        """
-        version = registry.get_version(tx, model, number)
-        admission = self.admit(tx, model, number, environment)
-        if admission.allowed:
-            return Standing.ADMITTED, admission.reason
-        retired = registry.get_model(tx, model).lifecycle is Lifecycle.RETIRED
-        stopped = retired or version.status is not VersionStatus.REGISTERED
-        return Standing.STOPPED if stopped else Standing.LAPSED, admission.reason
-
     def elsewhere(self, model: str, number: int) -> str | None:
         """Return where a version is served that nobody here can load, an endpoint's or image's address; None for others.
 
@@ -88,10 +63,10 @@ class Loader:
                 loaded; nothing of it serves.
         """
         with self.database.read() as tx:
-            standing, reason = self.standing(tx, model, number, environment)
-            if standing is not Standing.ADMITTED:
+            admission = self.admit(tx, model, number, environment)
+            if not admission.allowed:
                 raise Denied(
-                    f"{model}/{number} may not serve in {environment}: {reason}",
+                    f"{model}/{number} may not serve in {environment}: {admission.reason}",
                     code="not_admitted",
                     hint=f"`clearance policy decide {model} {number}` decides on what is known of it now",
                 )

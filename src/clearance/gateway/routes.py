@@ -18,8 +18,9 @@ from clearance.clock import Clock
 from clearance.delivery import service as delivery
 from clearance.delivery.model import Pointer
 from clearance.errors import ClearanceError, NotFound
-from clearance.gateway.loading import Loaded, Loader, Standing
+from clearance.gateway.loading import Loaded, Loader
 from clearance.gateway.model import Refusal, RouteStatus
+from clearance.policy.model import Standing
 from clearance.storage.complaints import Complaints
 from clearance.storage.database import Transaction
 
@@ -134,7 +135,7 @@ class Routes:
                 fresh = time.monotonic() - self._checked < _RECHECK_SECONDS
                 if size == self._log_size and fresh and anew is None:
                     return
-                wanted = [pointer for environment in delivery.environments(tx) for pointer in environment.pointers]
+                wanted = delivery.all_pointers(tx)
             routes: dict[Key, Route] = {}
             for pointer in wanted:
                 key = (pointer.environment, pointer.model)
@@ -169,13 +170,13 @@ class Routes:
     def _unless_stopped(self, pointer: Pointer, loaded: Loaded) -> Loaded | None:
         """Return what was verified when it was loaded, unless somebody stopped it since."""
         with self._loader.database.read() as tx:
-            standing, reason = self._loader.standing(tx, pointer.model, loaded.number, pointer.environment)
-        if standing is Standing.STOPPED:
-            self._refuse(pointer, loaded.number, "not_admitted", reason)
+            found = self._loader.admit(tx, pointer.model, loaded.number, pointer.environment)
+        if found.standing is Standing.STOPPED:
+            self._refuse(pointer, loaded.number, "not_admitted", found.reason)
             return None
-        if standing is Standing.LAPSED:
+        if found.standing is Standing.LAPSED:
             with self._loader.database.write() as tx:
-                self._raise_alarm(tx, SYSTEM, _lapsed(pointer, loaded.number, reason))
+                self._raise_alarm(tx, SYSTEM, _lapsed(pointer, loaded.number, found.reason))
         return loaded
 
     def _refuse(self, pointer: Pointer, number: int, code: str, reason: str) -> None:

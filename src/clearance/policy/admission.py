@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clearance.policy import consent_store, store
-from clearance.policy.model import Admission, Decision, Outcome
+from clearance.policy.model import Admission, Decision, Outcome, Standing
 from clearance.registry import service as registry
 from clearance.registry.model import Lifecycle, Version, VersionStatus
 from clearance.storage.database import Transaction
@@ -12,24 +12,43 @@ from clearance.storage.database import Transaction
 def admission(tx: Transaction, model: str, number: int, environment: str = "production") -> Admission:
     """Tell whether the decision that stands lets a version serve, and still holds: cheap, and it fails closed.
 
-    The newest decision stands. One that only waits for people does not take back what an earlier one allowed: then the newest
-    that allowed or denied stands. The reason names the decision.
+    A version that was stopped may serve nowhere, whatever was decided. Else the newest decision stands. One that only waits for
+    people does not take back what an earlier one allowed: then the newest that allowed or denied stands. The reason names the
+    decision.
 
     Raises:
         NotFound: no such model or version.
     """
     version = registry.get_version(tx, model, number)
     newest = store.newest_decision(tx, model, number, environment)
+    if (stopped := _stopped(tx, version)) is not None:
+        return _answer(Standing.STOPPED, stopped, newest)
     if newest is None:
-        return Admission(
-            allowed=False, reason=f"nobody has decided on {version.name} for {environment}", decision_id=None
-        )
+        return _answer(Standing.LAPSED, f"nobody has decided on {version.name} for {environment}", None)
     if newest.outcome is Outcome.PENDING:
         return _while_pending(tx, version, newest)
     against = _against(tx, version, newest)
+    standing = Standing.ADMITTED if against is None else Standing.LAPSED
+    return _answer(standing, f"{against or newest.reason} (decision {newest.id})", newest)
+
+
+def _answer(standing: Standing, reason: str, decision: Decision | None) -> Admission:
     return Admission(
-        allowed=against is None, reason=f"{against or newest.reason} (decision {newest.id})", decision_id=newest.id
+        standing=standing,
+        allowed=standing is Standing.ADMITTED,
+        reason=reason,
+        decision_id=decision.id if decision is not None else None,
     )
+
+
+def _stopped(tx: Transaction, version: Version) -> str | None:
+    """Return why a version may be used by nobody any more, None when it may."""
+    if version.status is not VersionStatus.REGISTERED:
+        return f"{version.name} is {version.status}: {version.status_reason}"
+    model = registry.get_model(tx, version.model)
+    if model.lifecycle is Lifecycle.RETIRED:
+        return f"the model {version.model} is retired{model.lifecycle_reason and f': {model.lifecycle_reason}'}"
+    return None
 
 
 def _while_pending(tx: Transaction, version: Version, waiting: Decision) -> Admission:
@@ -37,23 +56,19 @@ def _while_pending(tx: Transaction, version: Version, waiting: Decision) -> Admi
     waits = f"{version.name} is {waiting.outcome} for {waiting.environment}: {waiting.reason} (decision {waiting.id})"
     earlier = store.newest_decision(tx, version.model, version.number, waiting.environment, settled=True)
     if earlier is None or earlier.outcome is not Outcome.ALLOWED:
-        return Admission(allowed=False, reason=waits, decision_id=waiting.id)
+        return _answer(Standing.LAPSED, waits, waiting)
     against = _against(tx, version, earlier)
     if against is not None:
         reason = f"{waits}; and the earlier decision {earlier.id} holds no more: {against}"
-        return Admission(allowed=False, reason=reason, decision_id=waiting.id)
+        return _answer(Standing.LAPSED, reason, waiting)
     reason = f"{earlier.reason} (decision {earlier.id}, which stands while the newer {waiting.id} waits for approval)"
-    return Admission(allowed=True, reason=reason, decision_id=earlier.id)
+    return _answer(Standing.ADMITTED, reason, earlier)
 
 
 def _against(tx: Transaction, version: Version, decision: Decision) -> str | None:
     """Return why a decision does not let the version serve now, None when it does."""
     if decision.outcome is not Outcome.ALLOWED:
         return f"{version.name} is {decision.outcome} for {decision.environment}: {decision.reason}"
-    if version.status is not VersionStatus.REGISTERED:
-        return f"{version.name} is {version.status} since it was decided on: {version.status_reason}"
-    if registry.get_model(tx, version.model).lifecycle is Lifecycle.RETIRED:
-        return f"the model {version.model} is retired"
     for waiver_id in decision.waivers:
         waiver = consent_store.find_waiver(tx, waiver_id)
         if waiver is None or not waiver.in_force(tx.now):

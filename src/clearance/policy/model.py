@@ -199,11 +199,23 @@ class DecisionRequest:
     dry_run: bool = False
 
 
+class Standing(StrEnum):
+    """How a version stands with policy in an environment."""
+
+    ADMITTED = "admitted"
+    LAPSED = "lapsed"
+    """No decision admits it, but nobody stopped it: where it was loaded it goes on, and pages; nothing loads it anew."""
+    STOPPED = "stopped"
+    """Quarantined or retired: it stops at once."""
+
+
 @value
 class Admission:
     """Whether a version may be loaded now, and the decision behind it."""
 
+    standing: Standing
     allowed: bool
+    """Whether it is admitted."""
     reason: str
     decision_id: str | None
 

@@ -42,7 +42,7 @@ def overview(request: Request, app: App, caller: Annotated[Principal, page_needs
             request,
             "overview.html",
             models={model.name: model for model in registry.list_models(tx, limit=_MOST).items},
-            serving=delivery.serving(tx),
+            serving=delivery.judged(tx, app.gate, delivery.serving(tx)),
             watched={monitor.model for monitor in monitoring.list_monitors(tx)},
             alive=alive,
             pages=[alert for alert in alive if alert.severity is Severity.PAGE],

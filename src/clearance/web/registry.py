@@ -68,7 +68,8 @@ def models(request: Request, app: App, caller: Reader, wanted: Wanted, cursor: s
     """The inventory, or what of it is searched for, with what serves."""
     with app.database.read() as tx:
         page = inventory.search_models(tx, wanted, cursor=cursor, limit=100)
-        serving = inventory.serving_of(tx, [model.name for model in page.items])
+        pointers = inventory.serving_of(tx, [model.name for model in page.items])
+        serving = {each.model: each for each in delivery.judged(tx, app.gate, pointers.values())}
     given = {name: said for name, said in plain(wanted).items() if said not in {None, "name"}}
     return render(
         request,
@@ -95,7 +96,7 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
             tags=registry.tags(tx, name),
             aliases=delivery.list_aliases(tx, app.guards, name),
             versions=registry.list_versions(tx, name, limit=50),
-            pointers=delivery.list_pointers(tx, name),
+            pointers=delivery.judged(tx, app.gate, delivery.list_pointers(tx, name)),
             moves=delivery.history(tx, name).items[:10],
             alive=[alert for alert in alerts if alert.state is not AlertState.RESOLVED],
             over=[alert for alert in alerts if alert.state is AlertState.RESOLVED],
@@ -135,7 +136,11 @@ def version(request: Request, name: str, number: int, app: App, caller: Reader) 
             waiting=policy.onboarding(tx, name, number),
             lineage=lineage,
             nodes={node.id: node for node in lineage.nodes},
-            serving=[each for each in delivery.list_pointers(tx, name) if number in {each.stable, each.candidate}],
+            serving=delivery.judged(
+                tx,
+                app.gate,
+                (each for each in delivery.list_pointers(tx, name) if number in {each.stable, each.candidate}),
+            ),
         )
 
 
