@@ -26,9 +26,9 @@ from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.model import Outcome
 from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
+from clearance.registry.rules import check_has_bytes
 from clearance.storage.database import Transaction
 from clearance.values import Page
-from clearance.registry.rules import check_has_bytes
 
 
 def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -> Promotion:
@@ -45,9 +45,9 @@ def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -
     """
     check_environment(new.environment)
     registry.get_version(tx, new.model, new.number)
+    check_has_bytes(registry.get_model(tx, new.model))
     lock(tx, new.model, new.environment)
     present = store.pointer(tx, new.model, new.environment)
-    check_has_bytes(registry.get_model(tx, new.model))
     if present is not None:
         _check_free(present, new)
     serves = present is not None and present.stable == new.number
