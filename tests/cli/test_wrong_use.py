@@ -49,3 +49,17 @@ def test_with_json_every_error_is_one_document(tmp_path: Path, words: tuple[str 
 def test_without_json_nothing_is_printed_for_programs(tmp_path: Path) -> None:
     done = run("models", "create", home=tmp_path)
     assert (done.returncode, done.stdout, b"Missing" in done.stderr) == (2, b"", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--home", "", "models", "list"), ("audit", "publish", ""), ("demo", "--home", ""), ("--home", "", "demo")],
+)
+def test_an_empty_folder_is_not_the_one_we_are_in(
+    tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = run(*words, home=tmp_path / "home")
+    assert (done.returncode, b"is empty" in done.stderr) == (2, True), done.stderr
+    assert not list((tmp_path / "here").iterdir())

@@ -19,7 +19,7 @@ from clearance.audit.events import Event
 from clearance.audit.model import Entry, LogKey, ProvenEntry, ProvenGrowth, Sighting, Verification
 from clearance.audit.proofs import check_consistency, check_inclusion, check_succession
 from clearance.audit.sources import open_source, open_target
-from clearance.cli.core import DENIED, Json, Limit, connect, note, read_file, say, show, table
+from clearance.cli.core import DENIED, Json, Limit, Port, connect, folder_of, note, read_file, say, show, table
 from clearance.clock import SystemClock
 from clearance.errors import InvalidInput, VerificationFailed
 
@@ -149,7 +149,7 @@ def publish(
     The leaves name people: who did what, when.
     """
     show(
-        publishing.publish(connect(ctx).audit, open_target(target)),
+        publishing.publish(connect(ctx).audit, open_target(_named(target))),
         json,
         lambda found: say(
             f"{found.origin}: {found.size} leaves published, {found.before} before; {found.tiles} tiles written"
@@ -214,7 +214,7 @@ def witness(
     ],
     folder: Annotated[Path, typer.Option(help="Holds the witness's key and what it vouched for; made the first time.")],
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: a free one.")] = 8129,
+    port: Port = 8129,
 ) -> None:
     """Run a witness: it vouches for checkpoints of logs that it has seen to only grow (C2SP tlog-witness).
 
@@ -268,6 +268,10 @@ def rotate_key(
 def checkpoint(ctx: typer.Context) -> None:
     """Print the newest signed checkpoint."""
     typer.echo(connect(ctx).audit.checkpoint(), nl=False)
+
+
+def _named(target: str) -> str:
+    return target if "://" in target else str(folder_of(target))
 
 
 def _trusted(log: Audit, pin: str | None) -> tuple[Verifier, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from clearance.errors import ClearanceError
+from clearance.errors import ClearanceError, InvalidInput
 from clearance.settings import Settings, load
 from clearance.values import plain
 
@@ -31,7 +31,29 @@ EXIT: dict[str, int] = {"denied": DENIED, "verification_failed": DENIED}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
+
+def _port(number: int) -> int:
+    if not 0 <= number <= _LAST_PORT:
+        raise typer.BadParameter(f"a port is a number from 0 to {_LAST_PORT}; 0: a free one")
+    return number
+
+
+_LAST_PORT = 65535
+Port = Annotated[int, typer.Option(callback=_port, help="Port to listen on, 0 to 65535; 0: a free one.")]
 Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+
+
+def folder_of(text: str) -> Path:
+    """Return the folder that a text names; an empty one names none, though Python takes it for the one we are in.
+
+    Raises:
+        InvalidInput: it is empty (`empty_path`), as a variable of the shell is that nobody set.
+    """
+    if not text.strip():
+        raise InvalidInput(
+            "the name of the folder is empty", code="empty_path", hint="is the variable set that it comes from?"
+        )
+    return Path(text)
 
 
 @dataclass(frozen=True)
@@ -142,8 +164,6 @@ def _block(text: str) -> str:
 
 def read_file(path: Path) -> bytes:
     """Return a file's bytes, or a clear error."""
-    from clearance.errors import InvalidInput
-
     try:
         return path.read_bytes()
     except OSError as error:

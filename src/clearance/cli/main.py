@@ -6,14 +6,13 @@ import importlib
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from clearance import __version__
-from clearance.cli.core import WRONG_USE, Context, fail, tell
+from clearance.cli.core import WRONG_USE, Context, fail, folder_of, tell
 from clearance.errors import ClearanceError, InvalidInput, Unavailable
 from clearance.settings import load
 
@@ -103,7 +102,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def root(
     ctx: typer.Context,
-    home: Annotated[Path | None, typer.Option(help="Data folder (CLEARANCE_HOME, else ~/.clearance).")] = None,
+    home: Annotated[str | None, typer.Option(help="Data folder (CLEARANCE_HOME, else ~/.clearance).")] = None,
     url: Annotated[str | None, typer.Option(help="Server to talk to (CLEARANCE_URL); without one: local mode.")] = None,
     token: Annotated[str | None, typer.Option(help="Token for that server (CLEARANCE_TOKEN).")] = None,
     _version: Annotated[
@@ -111,7 +110,7 @@ def root(
     ] = False,
 ) -> None:
     """A control tower for machine-learning and AI models."""
-    settings = load(home=home)
+    settings = load(home=None if home is None else folder_of(home))
     if url is not None:
         settings = replace(settings, url=url.rstrip("/"))
     if token is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearance.cli.core import DENIED, OK, say
+from clearance.cli.core import DENIED, OK, Port, folder_of, say
 from clearance.errors import Unavailable
 from clearance.values import plain
 
@@ -30,20 +30,21 @@ _NEEDED = ("pandas", "sklearn", "skl2onnx", "uvicorn")
 def demo(
     ctx: typer.Context,
     home: Annotated[
-        Path | None, typer.Option(help="Data folder, new or empty; without one: a new folder in ~/.clearance-demo.")
+        str | None, typer.Option(help="Data folder, new or empty; without one: a new folder in ~/.clearance-demo.")
     ] = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the story instead of serving on.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document of what happened, and only that.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Port of the server; a free one if not given.")] = None,
+    port: Port = 0,
 ) -> None:
     """See the whole loop on two models, in a minute and a half."""
     check_installed()
     from clearance.demo.installation import Installation, check_home
 
     started = time.monotonic()
-    folder = (home or ctx.find_root().params.get("home") or _new_folder()).expanduser().absolute()
+    named = home if home is not None else ctx.find_root().params.get("home")
+    folder = (_new_folder() if named is None else folder_of(named)).expanduser().absolute()
     check_home(folder)
     signal.signal(signal.SIGTERM, _end)
     result: StoryResult | None = None
