@@ -301,6 +301,15 @@ class Clearance:
         routes = Routes(loader, response.raise_alert, self.clock, self.settings.routing_refresh_seconds)
         return Gateway(routes, Recorder(self.ingest.submit), self.clock)
 
+    def check(self) -> None:
+        """Make the parts that a wrong setting breaks, so that a server says so before it listens.
+
+        Raises:
+            InvalidInput: a setting can't be meant.
+            Unavailable: the database can't be opened.
+        """
+        _ = (self.guards, self.blobs, self.database, self.witnesses)
+
     def _make_home(self) -> None:
         home = self.settings.home
         try:

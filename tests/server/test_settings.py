@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,38 @@ def test_any_other_is_refused_without_repeating_it(tmp_path: Path, address: str)
 def test_an_interval_is_a_number_of_seconds(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidInput, match="CLEARANCE_MONITOR_SECONDS"):
         load({"CLEARANCE_MONITOR_SECONDS": text}, home=tmp_path)
+
+
+def serve(home: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that is not to start; it would serve until the time is over."""
+    environment = {"PATH": os.environ["PATH"], **{f"CLEARANCE_{name.upper()}": text for name, text in settings.items()}}
+    command = [sys.executable, "-m", "clearance", "--home", str(home), "serve", "--port", "0", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "says"),
+    [
+        ("log_witnesses", "xx", "'xx' names no witness"),
+        ("artifacts_url", "nonsense", "CLEARANCE_ARTIFACTS_URL"),
+        ("guarded_aliases", "nope", "CLEARANCE_GUARDED_ALIASES"),
+        ("guarded_aliases", "a=nowhere", "environments: development"),
+        ("database_url", "mysql://u:secret@x/y", "CLEARANCE_DATABASE_URL is for mysql"),
+        ("database_url", "postgresql+psycopg2://u:secret@x/y", "CLEARANCE_DATABASE_URL is for postgresql+psycopg2"),
+        ("database_url", "sqlite+foo:///x", "CLEARANCE_DATABASE_URL is for sqlite+foo"),
+    ],
+)
+def test_a_server_with_a_wrong_setting_says_so_before_it_listens(
+    tmp_path: Path, setting: str, text: str, says: str
+) -> None:
+    done = serve(tmp_path, **{setting: text})
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert "http://127.0.0.1" not in done.stderr, "it did not get so far as to greet"
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    done = serve(tmp_path, "--port", port)
+    assert (done.returncode, "from 0 to 65535" in done.stderr) == (2, True), done.stderr

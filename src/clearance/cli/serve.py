@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clearance import __version__
-from clearance.cli.core import note, settings_of
+from clearance.cli.core import Port, note, settings_of
 from clearance.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8780,
+    port: Port = 8780,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Server processes; more than one need PostgreSQL.")] = 1,
     no_upgrade: Annotated[bool, typer.Option("--no-upgrade", help="Refuse a database that needs an upgrade.")] = False,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log a line for each request.")] = False,
@@ -37,6 +37,7 @@ def serve(
             raise _one_process_only(workers)
         if no_upgrade:
             migrate.check_current(parts.database_as_found)
+        parts.check()
         listener = processes.listen(host, port)
         _greet(parts, host, listener.getsockname()[1])
     finally:

@@ -190,6 +190,9 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     )
 
 
+_DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
+
+
 def engine_of(url: str) -> sa.Engine:
     """Return an engine whose connections are set up as this house needs them.
 
@@ -199,11 +202,9 @@ def engine_of(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise InvalidInput(
-            "CLEARANCE_DATABASE_URL is no database address",
-            code="bad_database_url",
-            hint="such as postgresql+psycopg://user:password@host/name; unset it to use SQLite in the data folder",
-        ) from error
+        raise _bad_address("is no database address") from error
+    if parsed.drivername not in _DRIVERS:
+        raise _bad_address(f"is for {parsed.drivername[:50]}, which is neither PostgreSQL (by psycopg) nor SQLite")
     if parsed.get_backend_name() != "sqlite":
         return _postgresql(parsed)
     # The connection that was used last is used next: its pages and statements are still there, a colder one reads them anew.
@@ -226,3 +227,11 @@ def engine_of(url: str) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _bad_address(what: str) -> InvalidInput:
+    return InvalidInput(
+        f"CLEARANCE_DATABASE_URL {what}",
+        code="bad_database_url",
+        hint="such as postgresql+psycopg://user:password@host/name; unset it to use SQLite in the data folder",
+    )
