@@ -35,26 +35,46 @@ def test_nothing_that_is_set_for_clearance_reaches_the_demo(monkeypatch: pytest.
 
 
 def test_people_have_tokens_of_their_own_and_the_server_ends_with_the_block(tmp_path: Path) -> None:
-    with Installation(tmp_path / "home") as installation:
+    with Installation(tmp_path / "home") as made:
         for name, roles in PEOPLE.items():
-            found = installation.client(name).access.whoami()
+            found = made.client(name).access.whoami()
             assert (found.name, set(found.roles)) == (f"user:{name}", set(roles))
-        url = installation.url
+        url = made.url
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/health")
-    broken = tell(Stage(installation, Narrator(quiet=True), tmp_path / "files"), started=0.0)
+    broken = tell(Stage(made, Narrator(quiet=True), tmp_path / "files"), started=0.0)
     assert not broken.ok
     assert [step.id for step in broken.steps] == list(STEPS)
     assert "server_unreachable" in broken.steps[0].reason
     assert {step.reason for step in broken.steps[1:]} == {"not run: lending failed"}
 
 
-def test_a_port_that_is_taken_is_a_clear_error_and_leaves_no_process(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    home = tmp_path / "home"
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        with pytest.raises(Unavailable) as refused, Installation(tmp_path, taken.getsockname()[1]):
+        with pytest.raises(Unavailable, match="in use") as refused, Installation(home, taken.getsockname()[1]):
             pytest.fail("it started")
+    assert refused.value.code == "address_unusable"
+    assert not home.exists(), "the next try would take it for somebody's"
+
+
+class Raced(Installation):
+    """Another program takes the port right after it was looked at."""
+
+    def _first_token(self) -> str:
+        self.other = socket.socket()
+        self.other.bind((HOST, self.port))
+        self.other.listen()
+        return super()._first_token()
+
+
+def test_a_server_that_does_not_start_is_told_with_its_error_and_leaves_no_process(tmp_path: Path) -> None:
+    raced = Raced(tmp_path)
+    with pytest.raises(Unavailable, match=r"did not start: http://.* in use") as refused:
+        raced.__enter__()
+    raced.other.close()
     assert refused.value.code == "demo_not_started"
     assert str(tmp_path / "server.log") in refused.value.hint
 

@@ -16,6 +16,7 @@ from typing import Self
 import httpx
 
 from clearance.access.model import Role
+from clearance.cli.workers import listen
 from clearance.client.client import Client
 from clearance.errors import InvalidInput, Unavailable
 
@@ -38,6 +39,9 @@ class Installation:
         home: its data folder.
         url: its address.
         admin_token: token of somebody who may do everything.
+
+    Raises:
+        Unavailable: another program has the port, and nothing was made (`address_unusable`); or the server did not start.
     """
 
     def __init__(self, home: Path, port: int | None = None) -> None:
@@ -55,6 +59,7 @@ class Installation:
         return self.home / "server.log"
 
     def __enter__(self) -> Self:
+        listen(HOST, self.port).close()  # before anything is made: a folder that is not empty is refused the next time
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self.admin_token = self._first_token()
@@ -159,7 +164,8 @@ class Installation:
 
     def _last_words(self) -> str:
         lines = self.log_file.read_text("utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        errors = [line.removeprefix("error").strip() for line in lines if line.startswith("error ")]
+        return (errors or lines or ["it said nothing"])[-1]
 
 
 def environment() -> dict[str, str]:
