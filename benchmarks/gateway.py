@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Action, Row, alternate, timed
+from benchmarks.processes import serving
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
 from clearance.delivery import service as delivery
@@ -59,7 +57,8 @@ def gateway(bench: Bench) -> Iterator[Row]:
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     versions = f"{bench.library('starlette')} on {bench.library('uvicorn')}"
     runtime = bench.library("onnxruntime")
-    with Installation(bench.folder / "home") as server, _bare_server(model) as port:
+    bare_server = [sys.executable, "-m", "benchmarks.bare_server", str(model)]
+    with Installation(bench.folder / "home") as server, serving(lambda port: [*bare_server, str(port)]) as port:
         token = server.http("loan-desk").headers["authorization"]
         ours, bare = http.client.HTTPConnection(HOST, server.port), http.client.HTTPConnection(HOST, port)
         path, headers = f"/v2/models/{MODEL}/infer", {"content-type": "application/json", "authorization": token}
@@ -150,25 +149,3 @@ def _until_served(connection: http.client.HTTPConnection, path: str, headers: di
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-
-
-@contextmanager
-def _bare_server(model: Path) -> Iterator[int]:
-    """Run the bare server on a port that is free, and end it with the block."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.bare_server", str(model), str(port)])
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            with socket.socket() as probe:
-                if not probe.connect_ex((HOST, port)):
-                    break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the bare server did not start")
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()

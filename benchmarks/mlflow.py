@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
-import subprocess
+import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,9 +20,10 @@ from benchmarks import environments
 from benchmarks.bench import Bench
 from benchmarks.gateway import PACK
 from benchmarks.measure import Action, Row, Timing, alternate, timed
+from benchmarks.processes import serving
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
-from clearance.demo.installation import HOST, Installation, free_port
+from clearance.demo.installation import HOST, Installation
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
@@ -35,19 +36,19 @@ IDLE_MEMORY = 250 * MEGABYTE
 PREFIX = "model-"
 FIVE_TIMES = 0.2
 """Aim for reads and for moves of an alias."""
-_START_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The same client, of either server."""
+    """The same client, of each server, and of a tape of what ours answered."""
 
     ours: Any
     theirs: Any
+    tape: Any
 
-    def both(self, ask: Callable[[Any], Any], times: int) -> tuple[Action, Action]:
+    def all(self, ask: Callable[[Any], Any], times: int) -> tuple[Action, ...]:
         """Return asking each of them so many times."""
-        return timed(lambda: ask(self.ours), times), timed(lambda: ask(self.theirs), times)
+        return tuple(timed(lambda client=client: ask(client), times) for client in (self.ours, self.theirs, self.tape))
 
 
 def registry_calls(bench: Bench) -> Iterator[Row]:
@@ -56,36 +57,59 @@ def registry_calls(bench: Bench) -> Iterator[Row]:
         peer = f"MLflow {bench.versions['mlflow']} server"
         times, rounds, fresh = bench.size(20, 2), bench.rounds(7), count()
 
-        def row(what: str, ask: Callable[[Any], Any], aim: float = 1.0, note: str = "") -> Row:
-            mine, theirs = alternate(rounds, *sides.both(ask, times))
-            return Row(what=f"`{what}`", unit="call", ours=mine, peer=peer, theirs=theirs, aim=aim, note=note)
+        def rows(what: str, ask: Callable[[Any], Any], aim: float = 1.0, note: str = "") -> Iterator[Row]:
+            mine, theirs, tape = alternate(rounds, *sides.all(ask, times))
+            yield Row(what=f"`{what}`", unit="call", ours=mine, peer=peer, theirs=theirs, aim=aim, note=note)
+            share = statistics.median(
+                (one - floor) / (other - floor)
+                for one, other, floor in zip(mine.rounds, theirs.rounds, tape.rounds, strict=True)
+            )
+            yield Row(
+                what=f"`{what}`",
+                unit="call",
+                ours=mine,
+                peer="floor: the same client, answered at once from a tape",
+                theirs=tape,
+                aim=float("inf"),
+                note=f"`{what}` on MLflow's server takes {theirs.median / tape.median:.1f} × this floor; beyond it, ours takes "
+                f"{share:.2f} × what MLflow's takes",
+            )
+
+        def reads(what: str, ask: Callable[[Any], Any]) -> Iterator[Row]:
+            yield from rows(
+                f"{what}, again", ask, FIVE_TIMES, "nothing changed since it was asked before, which ours sees"
+            )
+            both = (_after_change(client, ask, times) for client in (sides.ours, sides.theirs))
+            mine, theirs = alternate(rounds, *both)
+            changed = f"`{what}`, after a change each time"
+            yield Row(what=changed, unit="call", ours=mine, peer=peer, theirs=theirs, aim=FIVE_TIMES)
 
         def name() -> str:
             return f"made-{next(fresh)}"
 
-        yield row("create_registered_model", lambda client: client.create_registered_model(name()))
+        yield from rows("create_registered_model", lambda client: client.create_registered_model(name()))
         for client in (sides.ours, sides.theirs):
             client.create_registered_model("versioned")
         source = "s3://bucket/model"
-        yield row("create_model_version", lambda client: client.create_model_version("versioned", source))
+        yield from rows("create_model_version", lambda client: client.create_model_version("versioned", source))
         turn = count()
-        yield row(
+        two_calls = "its client asks for the model first, so that there are two requests"
+        yield from rows(
             "set_registered_model_alias",
             lambda client: client.set_registered_model_alias("versioned", "shadow", str(next(turn) % 2 + 1)),
             FIVE_TIMES,
+            two_calls,
         )
-        yield row(
+        yield from rows(
             "set_registered_model_alias, guarded here: each move is decided, signed and logged",
             lambda client: client.set_registered_model_alias("guarded", "champion", str(next(turn) % 2 + 1)),
             FIVE_TIMES,
-            "MLflow's server decides nothing",
+            f"MLflow's server decides nothing; {two_calls}",
         )
-        yield row(
-            "get_model_version_by_alias",
-            lambda client: client.get_model_version_by_alias("versioned", "shadow"),
-            FIVE_TIMES,
+        yield from reads(
+            "get_model_version_by_alias", lambda client: client.get_model_version_by_alias("versioned", "shadow")
         )
-        yield row("get_model_version", lambda client: client.get_model_version("versioned", "1"), FIVE_TIMES)
+        yield from reads("get_model_version", lambda client: client.get_model_version("versioned", "1"))
         filled = 0
         for models in (bench.size(1_000, 20), bench.size(10_000, 40)):
             fill(filled, models)
@@ -96,12 +120,26 @@ def registry_calls(bench: Bench) -> Iterator[Row]:
                 (like, {"filter_string": like}),
                 ("a page of 100", {"max_results": 100}),
             ):
-                yield row(
+                yield from reads(
                     f"search_registered_models, {what}, among {models:,}",
                     lambda client, question=question: client.search_registered_models(**question),  # type: ignore[misc]
-                    FIVE_TIMES,
-                    "the client's own share, reading JSON into its entities, is the same on both sides",
                 )
+
+
+def _after_change(client: Any, read: Callable[[Any], Any], times: int) -> Action:
+    """Return reading so many times, each after a tag was set; only the reading is measured."""
+    turn = count()
+
+    def action() -> float:
+        taken = 0.0
+        for _ in range(times):
+            client.set_model_version_tag("versioned", "1", "turn", str(next(turn)))
+            began = time.perf_counter()
+            read(client)
+            taken += time.perf_counter() - began
+        return taken / times
+
+    return action
 
 
 def artifacts(bench: Bench) -> Iterator[Row]:
@@ -176,7 +214,10 @@ def _servers(bench: Bench) -> Iterator[tuple[Installation, Sides, Callable[[int,
         installation = stack.enter_context(Installation(home))
         port = stack.enter_context(_mlflow_server(python, folder, database))
         os.environ |= {"MLFLOW_TRACKING_TOKEN": installation.admin_token, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-        sides = Sides(*(mlflow.MlflowClient(url, url) for url in (installation.url, f"http://{HOST}:{port}")))
+        words = [sys.executable, "-m", "benchmarks.tape"]
+        tape = stack.enter_context(serving(lambda port: [*words, str(port), str(installation.port)]))
+        ports = (installation.port, port, tape)
+        sides = Sides(*(mlflow.MlflowClient(url, url) for url in (f"http://{HOST}:{each}" for each in ports)))
         sides.theirs.create_registered_model("guarded")
         for _ in range(2):
             sides.theirs.create_model_version("guarded", "s3://bucket/model")
@@ -218,22 +259,17 @@ def _fill(home: Path, first: int, last: int) -> None:
 
 @contextmanager
 def _mlflow_server(python: Path, folder: Path, database: str) -> Iterator[int]:
-    """Run MLflow's server with one worker; end it with all that it started when the block ends."""
-    port = free_port()
-    command = [str(python), "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
-    with (folder / "mlflow.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise environments.PeerUnavailable("MLflow's server did not start")
-            time.sleep(0.2)
+    """Run MLflow's server with one worker."""
+    options = ["--workers", "1", "--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
+
+    def command(port: int) -> list[str]:
+        return [str(python), "-m", "mlflow", "server", "--host", HOST, "--port", str(port), *options]
+
+    with (
+        (folder / "mlflow.log").open("wb") as log,
+        serving(command, _answers, stdout=log, stderr=log, cwd=folder) as port,
+    ):
         yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _answers(port: int) -> bool:
