@@ -19,6 +19,9 @@ AT = datetime(2026, 1, 5, tzinfo=UTC)
 def old_log(parts: Clearance, count: int) -> None:
     """Write a log as version 0.1 did, a checkpoint after every leaf."""
     with migrate.changing(parts.database_as_found) as connection:
+        there = sa.MetaData()
+        there.reflect(connection)
+        there.drop_all(connection)  # the fixture's database has the schema of today
         migrate.run_to(connection, "0001")
     verifier = parts.log_keys.first()
     key = parts.log_keys.signer(verifier.text())

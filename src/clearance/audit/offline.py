@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from clearance.audit import verification
+from clearance.audit import store, verification
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.model import Verification
 from clearance.clock import SystemClock
@@ -38,12 +38,29 @@ def verify_file(path: Path, verifier: Verifier) -> Verification:
         database = Database(f"sqlite:///{copy}", SystemClock(), lambda _tx: None)
         try:
             with database.read() as tx:
+                _check_there(set(sa.inspect(tx.connection).get_table_names()), path)
                 return verification.verify(tx, verifier)
         except sa.exc.DatabaseError as error:
-            raise InvalidInput(
-                f"{path} holds no audit log that can be read: {error.orig}",
-                code="no_log",
-                hint="give a copy of the file clearance.db of an installation",
-            ) from error
+            raise _no_log(path, f"{error.orig}") from error
         finally:
             database.close()
+
+
+def _check_there(present: set[str], path: Path) -> None:
+    """Refuse a file that is no installation's; one of which parts are gone holds a log that was damaged."""
+    if not present & {table.name for table in store.TABLES}:
+        raise _no_log(path, "none of its tables is there")
+    if "audit_nodes" in present and "audit_head" not in present:
+        raise InvalidInput(
+            f"{path} is of an older release, whose log this one can't read",
+            code="schema_old",
+            hint="put a copy into an empty folder, `clearance --home FOLDER db upgrade`, and verify what that made",
+        )
+
+
+def _no_log(path: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"{path} holds no audit log that can be read: {why}",
+        code="no_log",
+        hint="give a copy of the file clearance.db of an installation",
+    )

@@ -25,10 +25,7 @@ def check_inclusion(proof: InclusionProof, verifier: Verifier) -> Entry:
     signed = checkpoint.verify(proof.checkpoint, verifier)
     leaf = _bytes(proof.leaf)
     check_leaf(proof.index, leaf, [_bytes(each) for each in proof.path], signed)
-    try:
-        return entry(proof.index, json.loads(leaf))
-    except (ValueError, KeyError, TypeError) as error:
-        raise VerificationFailed(f"leaf {proof.index} is in the log, but can't be read", code="leaf_form") from error
+    return read_leaf(proof.index, leaf)
 
 
 def check_leaf(index: int, leaf: bytes, path: Sequence[bytes], signed: Checkpoint) -> None:
@@ -104,6 +101,18 @@ def check_succession(keys: Sequence[LogKey], pinned: Verifier) -> tuple[Verifier
             raise _not_endorsed(key.verifier)
         trusted.append(successor)
     return tuple(trusted)
+
+
+def read_leaf(index: int, leaf: bytes) -> Entry:
+    """Return a leaf's bytes as an entry.
+
+    Raises:
+        VerificationFailed: they are not those of a leaf.
+    """
+    try:
+        return entry(index, json.loads(leaf))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise VerificationFailed(f"leaf {index} can't be read", code="leaf_form") from error
 
 
 def entry(index: int, found: Mapping[str, Any]) -> Entry:

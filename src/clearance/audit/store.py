@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from clearance.audit import tiles
 from clearance.audit.events import Event
 from clearance.audit.tiles import Tile
 from clearance.errors import NotFound, VerificationFailed
+from clearance.storage import refusals
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
 # INTEGER is the row's own number in SQLite: no second tree to keep (sqlite.org/lang_createtable.html, ROWIDs).
@@ -76,6 +78,8 @@ cosignatures = sa.Table(
 )
 
 
+TABLES = (leaves, full_tiles, head, checkpoints, keys, cosignatures)
+
 _HEAD = "select size, peaks, note, signer, successor from audit_head where id = 1"
 
 
@@ -91,13 +95,24 @@ class Head:
 
 
 def locked_head(tx: Transaction) -> Head:
-    """Return the end of the log, and let no other transaction past until this one has ended."""
+    """Return the end of the log, and let no other transaction past until this one has ended.
+
+    Raises:
+        VerificationFailed: it can't be read, or nothing could be appended to it.
+    """
     sqlite = tx.connection.dialect.name == "sqlite"  # there writers are one at a time anyway
-    return _read(tx, _HEAD if sqlite else _HEAD + " for update")
+    end = _read(tx, _HEAD if sqlite else _HEAD + " for update")
+    if end.size < 0 or len(end.peaks) != end.size.bit_count():
+        raise _damaged(f"{len(end.peaks)} peaks don't make a tree of {end.size} leaves")
+    return end
 
 
 def read_head(tx: Transaction) -> Head:
-    """Return the end of the log."""
+    """Return the end of the log.
+
+    Raises:
+        VerificationFailed: it can't be read.
+    """
     return _read(tx, _HEAD)
 
 
@@ -144,11 +159,7 @@ def tile(tx: Transaction, wanted: Tile) -> bytes:
         raise NotFound(f"the log has no {wanted.path} yet", code="tile_not_found", hint="read its checkpoint first")
     found = _bundle(tx, wanted) if wanted.level < 0 else _hashes(tx, wanted)
     if found is None:
-        raise VerificationFailed(
-            f"the audit log is damaged: parts of {wanted.path} are missing",
-            code="log_damaged",
-            hint="`clearance audit verify` says what still holds; restore the database from a backup",
-        )
+        raise _damaged(f"parts of {wanted.path} are missing")
     return found
 
 
@@ -204,41 +215,56 @@ def keep_checkpoint(tx: Transaction, at_size: int, note: str) -> None:
         tx.execute(sa.insert(checkpoints), {"size": at_size, "note": note})
 
 
-def kept_checkpoints(tx: Transaction, after: int = -1) -> Iterator[tuple[int, str]]:
-    """Yield the kept notes over more than `after` leaves with their sizes, smallest first, without holding them all."""
-    query = sa.select(checkpoints).where(checkpoints.c.size > after).order_by(checkpoints.c.size)
-    with tx.connection.execute(query.execution_options(yield_per=1000)) as result:
-        for row in result:
-            yield row.size, row.note
+def kept_checkpoints(tx: Transaction) -> Iterator[tuple[int, str]]:
+    """Yield the kept notes with their sizes, smallest first, without holding them all.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    return _rows(tx, "audit_checkpoints", {"size": int, "note": str}, "order by size")
 
 
-def all_leaves(tx: Transaction, after: int = -1) -> Iterator[tuple[int, bytes, bytes, Any, str, str, str]]:
-    """Yield (position, leaf, hash, at, event, actor, subject) of every leaf beyond `after` in order, without holding them all.
+def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes, Any, str, str, str]]:
+    """Yield (position, leaf, hash, at, event, actor, subject) of every leaf in order, without holding them all.
 
     `at` is as the database gives it: a text on SQLite, an aware time on PostgreSQL.
+
+    Raises:
+        VerificationFailed: they can't be read.
     """
-    text = _text(
-        tx,
-        "select position, leaf, hash, at, event, actor, subject from audit_leaves where position > ? order by position",
-    )
-    driver = tx.connection.execution_options(yield_per=5000)
-    with driver.exec_driver_sql(text, (after,)) as result:
-        for part in result.partitions():
-            yield from part
+    at = str if tx.connection.dialect.name == "sqlite" else datetime
+    kinds = {"position": int, "leaf": bytes, "hash": bytes, "at": at, "event": str, "actor": str, "subject": str}
+    return _rows(tx, "audit_leaves", kinds, "order by position", at_once=5000)
 
 
 def all_tiles(tx: Transaction, level: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield (index, hashes, root) of every full tile of a level in order, without holding them all."""
-    columns = sa.select(full_tiles.c.position, full_tiles.c.hashes, full_tiles.c.root)
-    query = columns.where(full_tiles.c.level == level).order_by(full_tiles.c.position)
-    with tx.connection.execute(query.execution_options(yield_per=50)) as result:
-        for row in result:
-            yield row.position, bytes(row.hashes), bytes(row.root)
+    """Yield (index, hashes, root) of every full tile of a level in order, without holding them all.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    kinds = {"position": int, "hashes": bytes, "root": bytes}
+    return _rows(tx, "audit_tiles", kinds, "where level = ? order by position", level, at_once=50)
+
+
+def count_tiles(tx: Transaction) -> int:
+    """Return how many full tiles are kept, of all levels.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    ((count,),) = _rows(tx, "audit_tiles", {"count(*)": int}, "")
+    found: int = count
+    return found
 
 
 def all_keys(tx: Transaction) -> list[tuple[int, str]]:
-    """Return the size of the log from which each key signed, with its verifier string, oldest first."""
-    return [(row.since, row.verifier) for row in tx.execute(sa.select(keys).order_by(keys.c.since))]
+    """Return the size of the log from which each key signed, with its verifier string, oldest first.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    return list(_rows(tx, "audit_keys", {"since": int, "verifier": str}, "order by since"))
 
 
 def add_key(tx: Transaction, since: int, verifier: str) -> None:
@@ -290,10 +316,15 @@ def leaf(tx: Transaction, index: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def rotations(tx: Transaction) -> list[tuple[int, bytes]]:
-    """Return the leaves that name a new key of the log, with their positions, oldest first."""
-    query = sa.select(leaves.c.position, leaves.c.leaf).where(leaves.c.event == Event.LOG_KEY_ROTATED.value)
-    return [(row.position, bytes(row.leaf)) for row in tx.execute(query.order_by(leaves.c.position))]
+def rotations(tx: Transaction) -> Iterator[tuple[int, bytes]]:
+    """Yield the leaves that name a new key of the log, with their positions, oldest first.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    named = Event.LOG_KEY_ROTATED.value
+    kinds = {"position": int, "leaf": bytes}
+    return _rows(tx, "audit_leaves", kinds, "where event = ? order by position", named)
 
 
 def last_position(tx: Transaction, event: str, below: int) -> int | None:
@@ -325,13 +356,67 @@ def select_leaves(
     return list(tx.execute(query))
 
 
+_HEAD_KINDS = {"size": int, "peaks": bytes, "note": str, "signer": str, "successor": str}
+_WORDS = {int: "a whole number", float: "a number", str: "a text", bytes: "bytes", type(None): "empty"}
+
+
 def _read(tx: Transaction, text: str) -> Head:
-    row = _run(tx, text, [()]).fetchone()
-    peaks = bytes(row[1])
+    with _reading("audit_head"):
+        row = _run(tx, text, [()], fetch=True)
+    if row is None:
+        raise _damaged("the table audit_head does not say where it ends")
+    _check_kinds("audit_head", _HEAD_KINDS, row)
+    peaks = row[1]
     return Head(row[0], tuple(peaks[place : place + 32] for place in range(0, len(peaks), 32)), row[2], row[3], row[4])
 
 
-def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]]) -> Any:
+def _rows(
+    tx: Transaction, table: str, kinds: Mapping[str, type], rest: str, *parameters: Any, at_once: int = 1000
+) -> Iterator[Any]:
+    """Yield rows as the driver gives them, once their values are of the kinds that are written there.
+
+    SQLite keeps in any column whatever it is given, and SQLAlchemy would read a number as that many zero bytes.
+    """
+    text = _text(tx, f"select {', '.join(kinds)} from {table} {rest}")  # noqa: S608  # our own words only
+    right = tuple(kinds.values())
+    with (
+        _reading(table),
+        tx.connection.exec_driver_sql(text, parameters, execution_options={"yield_per": at_once}) as result,
+    ):
+        for row in result:
+            if tuple(map(type, row)) != right:
+                _check_kinds(table, kinds, row)
+            yield row
+
+
+def _check_kinds(table: str, kinds: Mapping[str, type], row: Sequence[Any]) -> None:
+    for (name, kind), value in zip(kinds.items(), row, strict=True):
+        if type(value) is not kind:
+            where = f" where its {next(iter(kinds))} is {str(row[0])[:40]!r}"
+            found = _WORDS.get(type(value), type(value).__name__)
+            raise _damaged(f"in {table}{where}, {name} is {found} and not {_WORDS.get(kind, 'a time')}")
+
+
+@contextmanager
+def _reading(table: str) -> Iterator[None]:
+    """Tell what the database can't read as damage; that it is away or busy is none."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        if refusals.in_words(error) is not None:
+            raise
+        raise _damaged(f"the table {table} can't be read: {str(error.orig).splitlines()[0]}") from error
+
+
+def _damaged(why: str) -> VerificationFailed:
+    return VerificationFailed(
+        f"the audit log is damaged: {why}",
+        code="log_damaged",
+        hint="`clearance audit verify` says what still holds; restore the database from a backup",
+    )
+
+
+def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]], *, fetch: bool = False) -> Any:
     """Run a statement on the driver's own cursor, for it is part of every commit; its errors are told as SQLAlchemy's."""
     cursor = tx.connection.connection.cursor()
     try:
@@ -339,11 +424,11 @@ def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]]) -> Any:
             cursor.execute(_text(tx, text), rows[0])
         else:
             cursor.executemany(_text(tx, text), rows)
+        return cursor.fetchone() if fetch else None
     except Exception as error:
         dialect = tx.connection.dialect
         base = dialect.loaded_dbapi.Error
         raise sa.exc.DBAPIError.instance(text, None, error, base, dialect=dialect) from error
-    return cursor
 
 
 def _text(tx: Transaction, text: str) -> str:

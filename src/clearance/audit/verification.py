@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from clearance.audit import checkpoint, leaf, proofs, store, tiles, tree
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.model import Verification
 from clearance.audit.tiles import WIDTH
-from clearance.errors import VerificationFailed
+from clearance.errors import InvalidInput, VerificationFailed
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
 
+T = TypeVar("T")
+
 _MAX_PROBLEMS = 20
+_MAX_LETTERS = 600
 _NEVER = 1 << 63
 _Row = tuple[int, bytes, bytes, Any, str, str, str]
 
@@ -30,8 +32,9 @@ class _Found:
     checkpoints: int = 0
 
     def add(self, problem: str) -> None:
-        if len(self.problems) < _MAX_PROBLEMS:
-            self.problems.append(problem)
+        told = _printable(problem)
+        if len(self.problems) < _MAX_PROBLEMS and told not in self.problems:
+            self.problems.append(told)
 
 
 def verify(tx: Transaction, verifier: Verifier) -> Verification:
@@ -40,13 +43,16 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
     The newest checkpoint covers every leaf; those kept at earlier sizes show that what they covered is the beginning of it.
     A signature is checked by the key that signed at its size: which one that is the log says itself, and each change of the
     key after the verifier's must be under a checkpoint that the key before it signed.
+
+    Whatever the tables hold, and if they are gone, the answer is what is wrong with them.
     """
     found = _Found()
     grown = tree.RollingRoot()
-    notes = _Notes(tx, verifier, found)
-    known_tiles = store.all_tiles(tx, 0)
+    end = _read(store.read_head, tx, found)
+    notes = _Notes(tx, verifier, end, found)
+    known_tiles = _readable(store.all_tiles(tx, 0), found)
     roots: list[bytes] = []
-    for rows in _chunks(store.all_leaves(tx)):
+    for rows in _chunks(_readable(store.all_leaves(tx), found)):
         hashes = _check_leaves(rows, grown.size, found)
         if len(hashes) < len(rows):
             notes.check_within(grown, hashes)
@@ -62,7 +68,8 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
         found.add(f"there is a tile {tiles.Tile(0, index).path} of leaves that are not here")
     _check_upper_tiles(tx, roots, found)
     notes.check_rest(grown)
-    _check_head(tx, grown, found)
+    if end is not None:
+        _check_head(end, grown, found)
     return Verification(
         ok=not found.problems,
         leaves=grown.size,
@@ -73,13 +80,36 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
     )
 
 
+def _printable(problem: str) -> str:
+    """Return a problem as any terminal shows it: what it quotes is whatever somebody put there."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in problem[:_MAX_LETTERS])
+    return shown if len(problem) <= _MAX_LETTERS else f"{shown}…"
+
+
+def _read(read: Callable[[Transaction], T], tx: Transaction, found: _Found) -> T | None:
+    """Return what is read, or report that it can't be."""
+    try:
+        return read(tx)
+    except VerificationFailed as error:
+        found.add(error.message)
+        return None
+
+
+def _readable(rows: Iterator[T], found: _Found) -> Iterator[T]:
+    """Yield rows up to the first that can't be read, and report that one."""
+    try:
+        yield from rows
+    except VerificationFailed as error:
+        found.add(error.message)
+
+
 class _Notes:
     """The kept checkpoints and the newest one, each compared with the tree when it has grown to their size."""
 
-    def __init__(self, tx: Transaction, verifier: Verifier, found: _Found) -> None:
+    def __init__(self, tx: Transaction, verifier: Verifier, end: store.Head | None, found: _Found) -> None:
         self._found = found
-        self._keys = _Keys(tx, verifier, found)
-        self._notes = _with_newest(tx)
+        self._keys = _Keys(tx, verifier, end, found)
+        self._notes = _with_newest(_readable(store.kept_checkpoints(tx), found), end)
         self._next = next(self._notes, None)
 
     @property
@@ -105,6 +135,7 @@ class _Notes:
         while self._next:
             self._compare(*self._next, grown.root() if self._next[0] == grown.size else None)
             self._next = next(self._notes, None)
+        self._keys.check_kept()
 
     def _compare(self, size: int, note: str, root: bytes | None) -> None:
         self._found.checkpoints += 1
@@ -128,24 +159,23 @@ class _Notes:
 class _Keys:
     """Which key signed at which size, as the log's own leaves say; each change signed by both keys."""
 
-    def __init__(self, tx: Transaction, verifier: Verifier, found: _Found) -> None:
-        rotations = [(position, json.loads(encoded)["data"]) for position, encoded in store.rotations(tx)]
-        texts = [data["from"] for _, data in rotations[:1]] + [data["to"] for _, data in rotations]
-        self._changes: list[int] = [
-            position for position, _ in rotations
-        ]  # a checkpoint over that leaf is of the new key
-        self._verifiers = [verifier]
-        if verifier.text() not in (texts or [verifier.text()]):
+    def __init__(self, tx: Transaction, verifier: Verifier, end: store.Head | None, found: _Found) -> None:
+        self._found = found
+        self._kept = _read(store.all_keys, tx, found) or []
+        self._end = end
+        rotations = list(_rotations(tx, found))
+        self._verifiers = [before for _, before, _ in rotations[:1]] + [after for _, _, after in rotations]
+        self._changes = [position for position, *_ in rotations]  # a checkpoint over that leaf is of the new key
+        if verifier not in (self._verifiers or [verifier]):
+            found.add(f"no leaf of the log says that it is signed by {verifier.text()}")
             self._changes = []
-        elif texts:
-            self._verifiers = [checkpoint.parse_verifier(text) for text in texts]
-        for (position, data), before in zip(rotations, texts, strict=False):
-            if data["from"] != before:
-                found.add(f"leaf {position} says that {data['from']} signed before it, but that was {before}")
+        if not self._changes:
+            self._verifiers = [verifier]
+        for (position, before, _), signed in zip(rotations, self._verifiers, strict=False):
+            if before != signed:
+                found.add(f"leaf {position} says that {before.text()} signed before it, but that was {signed.text()}")
         self._signed_last = 0
-        kept = [text for _, text in store.all_keys(tx)]
-        if kept and self._changes and kept != texts:
-            found.add("the table of the log's keys does not say what its leaves say of them")
+        self._since = [0]
 
     def verify(self, note: str, size: int) -> checkpoint.Checkpoint:
         """Return the checkpoint once it is shown to be signed by the key of its size, and at a change by both.
@@ -154,19 +184,42 @@ class _Keys:
             VerificationFailed: it is not.
         """
         now = sum(position < size for position in self._changes)
-        for verifier in self._verifiers[self._signed_last : now]:
+        self._since += [size] * (now - self._signed_last)
+        before, self._signed_last = self._signed_last, now
+        for verifier in self._verifiers[before:now]:
             checkpoint.verify(note, verifier)
-        self._signed_last = now
         return checkpoint.verify(note, self._verifiers[now])
 
+    def check_kept(self) -> None:
+        """Compare what the tables say of the keys with what the leaves and signatures do, now that all were seen."""
+        named = [each.text() for each in self._verifiers]
+        signed = list(zip(self._since, named, strict=False))
+        if self._kept != signed and (self._kept or self._changes):  # a log of the first releases named no key
+            self._found.add("the table of the log's keys does not say what its leaves say of them")
+        if self._end is not None and self._end.signer != (named[-1] if self._kept else ""):
+            self._found.add(f"the next checkpoint would be signed by {self._end.signer or 'nobody'}, not {named[-1]}")
+        if self._end is not None and self._end.successor:
+            self._found.add(f"a key {self._end.successor} would follow, and no leaf says so")
 
-def _with_newest(tx: Transaction) -> Iterator[tuple[int, str]]:
+
+def _rotations(tx: Transaction, found: _Found) -> Iterator[tuple[int, Verifier, Verifier]]:
+    """Yield the positions of the leaves that name a new key, with the one before it and the new one."""
+    for position, encoded in _readable(store.rotations(tx), found):
+        try:
+            data = proofs.read_leaf(position, encoded).data
+            before, after = (checkpoint.parse_verifier(str(data[each])) for each in ("from", "to"))
+        except (VerificationFailed, InvalidInput, KeyError, TypeError):
+            found.add(f"leaf {position} names a new key of the log, and it can't be read which one")
+        else:
+            yield position, before, after
+
+
+def _with_newest(kept: Iterator[tuple[int, str]], end: store.Head | None) -> Iterator[tuple[int, str]]:
     """Yield the kept checkpoints with their sizes, and the newest one last."""
-    end = store.read_head(tx)
-    for size, note in store.kept_checkpoints(tx):
-        if (size, note) != (end.size, end.note):
+    for size, note in kept:
+        if end is None or (size, note) != (end.size, end.note):
             yield size, note
-    if end.note:
+    if end is not None and end.note:
         yield end.size, end.note
 
 
@@ -200,11 +253,11 @@ def _stamp(at: Any) -> str:
 
 def _name_disagreements(position: int, encoded: bytes, columns: dict[str, Any], found: _Found) -> None:
     try:
-        entry = proofs.entry(position, json.loads(encoded))
-    except (ValueError, KeyError, TypeError):
+        entry = proofs.read_leaf(position, encoded)
+        said = {"at": timestamp(entry.at), "event": entry.event, "actor": entry.actor, "subject": entry.subject}
+    except (VerificationFailed, OverflowError):  # a time before the year 1, in another zone
         found.add(f"leaf {position} can't be read")
         return
-    said = {"at": timestamp(entry.at), "event": entry.event, "actor": entry.actor, "subject": entry.subject}
     for name, present in {**columns, "at": _stamp(columns["at"])}.items():
         if said[name] != present:
             found.add(f"leaf {position}: its {name} column says {present}, the leaf {said[name]}")
@@ -220,18 +273,20 @@ def _check_tile(kept: tuple[int, bytes, bytes] | None, index: int, hashes: list[
 
 def _check_upper_tiles(tx: Transaction, roots: list[bytes], found: _Found) -> None:
     """Compare the tiles above those of the leaves with what they follow from."""
-    level = 1
+    level, expected = 1, len(roots)
     while roots:
-        known = store.all_tiles(tx, level)
+        known = _readable(store.all_tiles(tx, level), found)
         full = [roots[place : place + WIDTH] for place in range(0, len(roots) - len(roots) % WIDTH, WIDTH)]
         above = [tiles.root_of(hashes) for hashes in full]
         if list(known) != [(n, b"".join(hashes), above[n]) for n, hashes in enumerate(full)]:
             found.add(f"the tiles at level {level} are not those that follow from the leaves")
-        roots, level = above, level + 1
+        roots, level, expected = above, level + 1, expected + len(above)
+    kept = _read(store.count_tiles, tx, found)
+    if kept not in {None, expected}:
+        found.add(f"{kept} tiles are kept, and {expected} follow from the leaves")
 
 
-def _check_head(tx: Transaction, grown: tree.RollingRoot, found: _Found) -> None:
-    end = store.read_head(tx)
+def _check_head(end: store.Head, grown: tree.RollingRoot, found: _Found) -> None:
     if end.size and not end.note:
         found.add(f"the log has {end.size} leaves, but no checkpoint was signed at that size")
     if (end.size, end.peaks) != (grown.size, grown.peaks):
