@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -85,6 +86,24 @@ def canonical_json(item: Any) -> bytes:
         return rfc8785.dumps(plain(item))
 
 
+def misfits(item: Any, where: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield what of a plain value no JSON in UTF-8 can say: where it stands, such as `days` or `items.3.name`, and what it is."""
+    if isinstance(item, str):
+        if _is_torn(item):
+            yield ".".join(where), "holds half a character (a lone surrogate)"
+    elif isinstance(item, float):
+        if not math.isfinite(item):
+            yield ".".join(where), f"is {item}, which is no number"
+    elif isinstance(item, Mapping):
+        if any(_is_torn(str(name)) for name in item):
+            yield ".".join(where), "has a name that holds half a character (a lone surrogate)"
+        for name, child in item.items():
+            yield from misfits(child, (*where, str(name)))
+    elif isinstance(item, list):
+        for place, child in enumerate(item):
+            yield from misfits(child, (*where, str(place)))
+
+
 def sha256(data: bytes) -> str:
     """Return `sha256:` + lower-case hex of the data."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
@@ -101,6 +120,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
+
+
+def _is_torn(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 class _Unusual(Exception):

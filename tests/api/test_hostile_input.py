@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Iterator
 
@@ -9,11 +11,15 @@ import httpx
 import pytest
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clearance import server
+from clearance.api.bodies import check_texts, may_be_torn
 from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.clock import LONGEST
+from clearance.errors import InvalidInput
 from tests.api.test_permissions import flattened
 from tests.conftest import person
 
@@ -94,3 +100,88 @@ def test_a_length_of_time_that_leads_beyond_all_dates_is_refused(
 ) -> None:
     answer = http.post(f"/api/v1{path}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+def bringing(parts: Clearance) -> Iterator[tuple[str, str]]:
+    """Yield method and path of every route of ours that may bring JSON."""
+    for path, route in flattened(server.create(parts, console=False).routes):
+        for method in sorted((route.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}):
+            if not path.startswith(("/api/v1/blobs", "/api/v1/uploads")):
+                yield method, filled(path, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b'{"name": "whole", "rules": [{"id": "\\ud83d"}]}', {422}, "request_invalid"),
+        (b'{"\\uDE00": 1}', {422}, "request_invalid"),
+        (b"[" * 50_000, {400, 403, 404, 409, 422}, ""),
+    ],
+)
+def test_a_body_that_nobody_can_mean_is_refused_on_every_route(
+    as_user: Callable[..., Client], sqlite_parts: Clearance, body: bytes, status: set[int], code: str
+) -> None:
+    http, wrong = as_user(ADA).http.client, []
+    for method, path in bringing(sqlite_parts):
+        answer = http.request(method, path, content=body, headers={"content-type": "application/json"})
+        takes_none = answer.status_code == 200 and not code  # a route that takes no body looks at none
+        if answer.status_code not in status and not takes_none:
+            wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        elif code and answer.json()["code"] != code:
+            wrong.append(f"{method} {path}: {answer.json()['code']}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("sent", "where"),
+    [
+        (rb'{"a": "\ud83d"}', "body.a holds half"),
+        (rb'{"a": [{"b": "x\uDE00"}]}', "body.a.0.b holds half"),
+        (rb'{"a": {"\ud83d": 1}}', "body.a has a name"),
+        (rb'["\ude00\ud83d"]', "body.0 holds half"),
+        (rb'["\ud83d\\ude00"]', "body.0 holds half"),
+    ],
+)
+def test_half_a_character_is_refused_with_its_place(sent: bytes, where: str) -> None:
+    assert may_be_torn(sent)
+    with pytest.raises(InvalidInput, match=where):
+        check_texts(sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [rb'["\ud83d\ude00"]', rb'["\uD83D\uDE00 and \u00e4"]', rb'["\\ud83d"]', '["😀"]'.encode(), rb'["\ud83d"', b""],
+)
+def test_whole_characters_pass_however_they_are_written_and_what_is_no_json_is_left_to_its_reader(sent: bytes) -> None:
+    check_texts(sent)
+
+
+@given(st.text(st.characters(), max_size=8))
+def test_exactly_what_utf_8_can_not_say_is_refused(text: str) -> None:
+    sent = json.dumps([text]).encode()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        assert may_be_torn(sent)
+        with pytest.raises(InvalidInput):
+            check_texts(sent)
+    else:
+        check_texts(sent)
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"days": math.nan}, "days is nan"),
+        ({"a": [{"b": -math.inf}]}, "a.0.b is -inf"),
+        ({"reason": "\ud83d"}, "reason holds half a character"),
+    ],
+)
+def test_what_json_can_not_say_is_refused_before_it_is_sent(
+    as_user: Callable[..., Client], body: dict[str, object], where: str
+) -> None:
+    client = as_user(ADA).http
+    for send in (client.post, client.put, client.patch):
+        with pytest.raises(InvalidInput, match=where) as refused:
+            send("/tokens", dict, body)
+        assert refused.value.code == "not_json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -72,15 +73,41 @@ def test_when_the_answer_was_lost_the_second_request_says_so_once_it_can_no_long
     assert count(http) == 1
 
 
-def test_an_answer_with_a_secret_is_not_kept(http: httpx.Client, parts: Clearance, clock: FixedClock) -> None:
+def test_an_answer_with_a_secret_is_not_kept_and_a_repetition_is_told_so(
+    http: httpx.Client, parts: Clearance, clock: FixedClock
+) -> None:
     body = {"name": "ci", "roles": ["viewer"]}
     issued = http.post("/tokens", json=body, headers={"idempotency-key": "k1"}).json()
     with parts.database.read() as tx:
         kept = tx.execute(idempotency.keys.select()).one()
     assert issued["secret"] not in str(kept)
-    clock.advance(idempotency.ANSWERING)
-    again = http.post("/tokens", json=body, headers={"idempotency-key": "k1"})
-    assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
+    for _ in range(2):
+        again = http.post("/tokens", json=body, headers={"idempotency-key": "k1"})
+        assert (again.status_code, again.json()["code"]) == (409, "idempotency_answer_lost")
+        assert "fresh key" in again.json()["hint"], "told at once: there is nothing to wait for"
+        clock.advance(idempotency.ANSWERING)
+
+
+def test_whoever_has_an_answer_gets_it_again_at_once(parts: Clearance) -> None:
+    app: Any = server.create(parts)
+    early: list[int] = []
+
+    async def eager(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start" and not early:
+                early.append(0)
+                early[0] = (await asyncio.to_thread(post, second, "k1")).status_code
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    extra = {"clearance.principal": ADA}
+    with (
+        httpx.Client(base_url="http://local/api/v1", transport=InProcessTransport(lambda: app, extra)) as second,
+        httpx.Client(base_url="http://local/api/v1", transport=InProcessTransport(lambda: eager, extra)) as first,
+    ):
+        assert post(first, "k1").status_code == 201
+    assert early == [201]
 
 
 def test_of_many_at_once_one_takes_effect(parts: Clearance) -> None:

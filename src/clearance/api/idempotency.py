@@ -1,14 +1,16 @@
-"""ASGI middleware around the API: bodies have a limit, and a POST with an Idempotency-Key happens once."""
+"""ASGI middleware around the API: bodies have a limit and whole texts, and a POST with an Idempotency-Key happens once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from clearance.api import bodies
 from clearance.api.core import problem
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, Conflict, InvalidInput, TooLarge
@@ -21,9 +23,14 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+logger = logging.getLogger(__name__)
+
 _LONGEST_KEPT = 1024 * 1024  # bytes of an answer that is kept for a repetition
 STREAMED = ("/api/v1/blobs/", "/api/v1/uploads/", "/api/2.0/mlflow-artifacts/artifacts/")
 """Paths whose bodies are streamed to disk under a limit of their own."""
+
+_OURS = ("/api/v1/", "/v2/")
+"""Paths whose JSON is looked at here; other protocols refuse in their own words."""
 
 
 class OnceOnly:
@@ -39,6 +46,8 @@ class OnceOnly:
             return
         try:
             body = await self._body(receive)
+            if bodies.may_be_torn(body) and scope["path"].startswith(_OURS):
+                await run_in_threadpool(bodies.check_texts, body)
             key = _header(scope, b"idempotency-key")
             if key and scope["method"] == "POST":
                 await self._once(scope, body, key, send)
@@ -68,35 +77,58 @@ class OnceOnly:
         if earlier is not None:
             await _repeat(earlier, claim, send)
             return
-        answer = _Recorder(send)
+        answer = _Recorder(send, lambda answer: run_in_threadpool(self._keep, claim, answer))
         token = idempotency.current.set(claim)
         try:
             await self._app(scope, _replay(body), answer.send)
         finally:
             idempotency.current.reset(token)
-        if claim.committed and len(answer.body) <= _LONGEST_KEPT and not answer.secret:
-            await run_in_threadpool(self._keep, claim, answer)
 
     def _find(self, claim: Claim) -> Answer | None:
         with self._parts.database.read() as tx:
             return idempotency.find(tx, claim.scope)
 
     def _keep(self, claim: Claim, answer: _Recorder) -> None:
-        with self._parts.database.write() as tx:
-            idempotency.keep_answer(tx, claim, answer.status, answer.content_type, bytes(answer.body))
+        """Keep the answer to a request that changed something; of a secret only that there was one."""
+        if not claim.committed:
+            return
+        body = None if answer.secret else bytes(answer.body)
+        try:
+            with self._parts.database.write() as tx:
+                idempotency.keep_answer(tx, claim, answer.status, answer.content_type, body)
+        except ClearanceError as error:  # the change is made: whoever waits is told of it all the same
+            logger.warning("an answer could not be kept for a repetition: %s", error.message)
 
 
 class _Recorder:
-    """Passes an answer on and keeps a copy."""
+    """Holds an answer back until it is kept, so that who has got it finds it again; one that is too long is passed on."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, keep: Callable[[_Recorder], Awaitable[None]]) -> None:
         self._send = send
+        self._keep = keep
+        self._held: list[Message] = []
+        self._passing = False
         self.status = 0
         self.content_type = ""
         self.secret = False
         self.body = bytearray()
 
     async def send(self, message: Message) -> None:
+        if self._passing:
+            await self._send(message)
+            return
+        self._note(message)
+        self._held.append(message)
+        whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if not whole and len(self.body) <= _LONGEST_KEPT:
+            return
+        self._passing = True
+        if len(self.body) <= _LONGEST_KEPT:
+            await self._keep(self)
+        for held in self._held:
+            await self._send(held)
+
+    def _note(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = dict(message["headers"])
@@ -104,7 +136,6 @@ class _Recorder:
             self.secret = headers.get(b"cache-control") == b"no-store"  # RFC 9111: nobody may keep it, so neither do we
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
-        await self._send(message)
 
 
 async def _repeat(earlier: Answer, claim: Claim, send: Send) -> None:
@@ -116,6 +147,12 @@ async def _repeat(earlier: Answer, claim: Claim, send: Send) -> None:
         )
     if earlier.under_way:
         raise idempotency.in_progress()
+    if earlier.secret:
+        raise Conflict(
+            "the first request with this Idempotency-Key took effect; its answer held a secret, which is kept nowhere",
+            code="idempotency_answer_lost",
+            hint="revoke what it made (`clearance tokens list` shows it) and ask again with a fresh key",
+        )
     if earlier.status is None:
         raise Conflict(
             "the first request with this Idempotency-Key took effect, but its answer was lost",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from clearance.errors import KINDS, ClearanceError, InvalidInput, Unavailable
-from clearance.values import Page, parse_json, plain
+from clearance.values import Page, misfits, parse_json, plain
 
 T = TypeVar("T")
 _BY_KIND = {kind.kind: kind for kind in KINDS}
@@ -41,6 +42,25 @@ def connections(
         ) from error
 
 
+def _brought(body: Any, **headers: str) -> dict[str, Any]:
+    """Return the options of a request that brings a value as JSON.
+
+    Raises:
+        InvalidInput: it holds what JSON has no word for (`not_json`): NaN, infinity, half a character.
+    """
+    if body is None:
+        return {"headers": headers}
+    found = plain(body)
+    try:
+        content = json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError as error:
+        where, what = next(misfits(found), ("it", str(error)))
+        raise InvalidInput(
+            f"{where} {what}, and can't be sent", code="not_json", hint="numbers are finite, and texts are whole"
+        ) from error
+    return {"content": content, "headers": {"content-type": "application/json", **headers}}
+
+
 class Http:
     """One connection pool to one server (or to the application in this process).
 
@@ -59,14 +79,14 @@ class Http:
 
     def post(self, path: str, kind: type[T], body: Any = None, **query: Any) -> T:
         """POST a value and decode the answer; safe to try again, for it carries an idempotency key."""
-        headers = {"idempotency-key": secrets.token_urlsafe(16)}
-        return self._decode(self._send("POST", path, json=plain(body), params=_given(query), headers=headers), kind)
+        brought = _brought(body, **{"idempotency-key": secrets.token_urlsafe(16)})
+        return self._decode(self._send("POST", path, params=_given(query), **brought), kind)
 
     def put(self, path: str, kind: type[T], body: Any = None) -> T:
-        return self._decode(self._send("PUT", path, json=plain(body)), kind)
+        return self._decode(self._send("PUT", path, **_brought(body)), kind)
 
     def patch(self, path: str, kind: type[T], body: Any = None) -> T:
-        return self._decode(self._send("PATCH", path, json=plain(body)), kind)
+        return self._decode(self._send("PATCH", path, **_brought(body)), kind)
 
     def delete(self, path: str, kind: type[T], **query: Any) -> T:
         return self._decode(self._send("DELETE", path, params=_given(query)), kind)

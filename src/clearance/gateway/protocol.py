@@ -84,7 +84,7 @@ def answer(
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(f"the body is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise _malformed("the body is not a JSON object")

@@ -51,6 +51,7 @@ class Answer:
 
     Attributes:
         under_way: it took effect a moment ago, and its answer may still come.
+        secret: its answer held a secret, and so was not kept.
     """
 
     request_hash: str
@@ -58,6 +59,7 @@ class Answer:
     content_type: str
     body: bytes
     under_way: bool
+    secret: bool
 
 
 def find(tx: Transaction, scope: str) -> Answer | None:
@@ -71,6 +73,7 @@ def find(tx: Transaction, scope: str) -> Answer | None:
         content_type=row.content_type or "",
         body=bytes(row.body or b""),
         under_way=row.status is None and row.at > tx.now - ANSWERING,
+        secret=row.status is not None and row.body is None,
     )
 
 
@@ -90,7 +93,7 @@ def in_progress() -> Conflict:
     return Conflict(
         "another request with this Idempotency-Key is under way",
         code="idempotency_in_progress",
-        hint="wait a moment and send it again: you get the answer of the first",
+        hint="wait a moment and send it again: you are told what became of the first",
     )
 
 
@@ -100,8 +103,8 @@ def take_along(tx: Transaction, claim: Claim) -> None:
     tx.execute(sa.insert(keys), {"scope": claim.scope, "request_hash": claim.request_hash, "at": tx.now})
 
 
-def keep_answer(tx: Transaction, claim: Claim, status: int, content_type: str, body: bytes) -> None:
-    """Remember the answer for whoever sends the same request again."""
+def keep_answer(tx: Transaction, claim: Claim, status: int, content_type: str, body: bytes | None) -> None:
+    """Remember the answer for whoever sends the same request again; without its body if that holds a secret."""
     tx.execute(
         sa.update(keys)
         .where(keys.c.scope == claim.scope)
