@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from clearance.client.tree import appear
+
 
 def run(*words: str | bytes, home: Path) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "clearance", "--home", str(home), *words]
@@ -63,3 +65,33 @@ def test_an_empty_folder_is_not_the_one_we_are_in(
     done = run(*words, home=tmp_path / "home")
     assert (done.returncode, b"is empty" in done.stderr) == (2, True), done.stderr
     assert not list((tmp_path / "here").iterdir())
+
+
+def test_what_the_system_refuses_is_one_error(tmp_path: Path) -> None:
+    home, long = tmp_path / "home", str(tmp_path / ("a" * 300))
+    (tmp_path / "model.bin").write_bytes(b"model")
+    assert run("models", "create", "car-loan", "--owner", "ada", home=home).returncode == 0
+    assert run("versions", "register", "car-loan", str(tmp_path / "model.bin"), home=home).returncode == 0
+    refused: tuple[tuple[str, ...], ...] = (
+        ("passport", "export", "car-loan", "1", str(tmp_path)),
+        ("passport", "export", "car-loan", "1", str(tmp_path / "model.bin" / "x")),
+        ("models", "report", "car-loan", str(tmp_path)),
+        ("versions", "register", "car-loan", long),
+        ("versions", "download", "car-loan", "1", long),
+        ("versions", "download", "car-loan", "1", str(tmp_path / "model.bin" / "x")),
+        ("versions", "pin", "car-loan", "1", long),
+        ("db", "backup", long),
+        ("monitor", "configure", "car-loan", "--baseline", long),
+        ("demo", "--home", "/dev/null/x"),
+        ("mlflow", "import", "http://127.0.0.1:9", "--server-token", "Ü"),
+    )
+    for words in refused:
+        done = run(*words, home=home)
+        assert (done.returncode, done.stderr.count(b"error ")) == (2, 1), (words, done.stderr)
+        assert b"Traceback" not in done.stderr, words
+
+
+def test_a_name_of_the_longest_length_can_be_downloaded_to(tmp_path: Path) -> None:
+    with appear(tmp_path / ("a" * 255)) as making:
+        making.mkdir()
+    assert [len(each.name) for each in tmp_path.iterdir()] == [255]

@@ -168,3 +168,11 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} can't be read: {error.strerror}", code="file_unreadable") from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, or say clearly why that can't be."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be written: {error.strerror}", code="file_unwritable") from error

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clearance.cli.core import DENIED, Json, connect, console, read_file, say, show
+from clearance.audit.checkpoint import parse_verifier
+from clearance.cli.core import DENIED, Json, connect, console, read_file, say, show, write_file
+from clearance.errors import InvalidInput
 from clearance.evidence.passport_check import PassportReport, verify
 from clearance.evidence.passport_claims import Pins
 from clearance.statistics.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Export a version's passport, or verify one with nothing but the file.")
 
+_KEY_ID = re.compile(r"[0-9a-f]{64}")
 _MARKS = {Verdict.PASSED: "[green]verified[/]", Verdict.FAILED: "[red bold]FAILED[/]"}
 
 
@@ -29,8 +33,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write everything known about a version into one file that proves itself."""
-    write(file, connect(ctx).evidence.passport(model, number, environment))
-    report = verify(file.read_bytes())
+    report = verify(write(file, connect(ctx).evidence.passport(model, number, environment)))
     show(report, json, lambda found: say(f"{file}: {found.model}/{found.number}, {len(found.checks)} parts."))
     if not report.ok:
         raise typer.Exit(DENIED)
@@ -48,15 +51,30 @@ def check(
     json: Json = False,
 ) -> None:
     """Verify a passport: signatures, digests, log proofs. Needs no server, database, network or home; exit 1 if it fails."""
-    report = verify(read_file(file), Pins(log=pin_log, keys=tuple(pin_key or ())))
+    if pin_log is not None:
+        parse_verifier(pin_log)  # a mistyped one is no log's, and says nothing of the passport
+    for each in pin_key or ():
+        _check_key_id(each)
+    report = verify(read_file(file), Pins(log=pin_log, keys=tuple(each.strip() for each in pin_key or ())))
     show(report, json, _render)
     if not report.ok:
         raise typer.Exit(DENIED)
 
 
-def write(file: Path, passport: dict[str, Any]) -> None:
-    """Write a passport as JSON that people can read too."""
-    file.write_text(jsonlib.dumps(passport, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def write(file: Path, passport: dict[str, Any]) -> bytes:
+    """Write a passport as JSON that people can read too; return what was written."""
+    text = (jsonlib.dumps(passport, indent=2, ensure_ascii=False) + "\n").encode()
+    write_file(file, text)
+    return text
+
+
+def _check_key_id(text: str) -> None:
+    if not _KEY_ID.fullmatch(text.strip()):
+        raise InvalidInput(
+            f"{text[:80]!r} is no key's id",
+            code="bad_key_id",
+            hint="64 hexadecimal digits, as `clearance keys list` shows them",
+        )
 
 
 def _render(report: PassportReport) -> None:

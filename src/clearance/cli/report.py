@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, say, show
-from clearance.errors import InvalidInput, NotFound
+from clearance.cli.core import Json, connect, say, show, write_file
+from clearance.errors import NotFound
 from clearance.values import sha256, value
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ def report(
     client = connect(ctx)
     chosen = _serving(client, model, environment) if number is None else number
     html = client.reports.html(model, chosen, environment)
-    try:
-        file.write_bytes(html.encode())
-    except OSError as error:
-        raise InvalidInput(f"{file} can't be written: {error.strerror}", code="file_unwritable") from error
+    write_file(file, html.encode())
     made = WrittenReport(model=model, number=chosen, file=str(file), digest=sha256(html.encode()))
     show(made, json, lambda done: say(f"{done.file}: {done.model}/{done.number}, {done.digest}"))
 

@@ -16,6 +16,7 @@ from clearance.errors import InvalidInput, VerificationFailed
 from clearance.registry.model import File
 
 _CHUNK = 1 << 20
+_SHORT = 40  # characters of a name, so that what is made beside it has no longer one
 
 
 def read_tree(folder: Path) -> dict[str, Path]:
@@ -115,10 +116,10 @@ def appear(target: Path) -> Iterator[Path]:
     Raises:
         InvalidInput: the target is there already, or can't be written.
     """
-    if target.exists():
-        raise InvalidInput(f"{target} is there already", code="target_exists", hint="name one that is not")
-    making = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    making = target.with_name(f".{target.name[:_SHORT]}.{secrets.token_hex(4)}")
     try:
+        if target.exists():
+            raise InvalidInput(f"{target} is there already", code="target_exists", hint="name one that is not")
         target.parent.mkdir(parents=True, exist_ok=True)
         yield making
         making.replace(target)
