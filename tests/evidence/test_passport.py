@@ -19,7 +19,7 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.client.client import Client
 from clearance.clock import SystemClock
-from clearance.errors import NotFound, VerificationFailed
+from clearance.errors import InvalidInput, NotFound, VerificationFailed
 from clearance.evidence import dsse, keys, passport, predicates, service, statement, strict
 from clearance.evidence.passport_check import PassportReport, verify
 from clearance.evidence.passport_claims import Pins
@@ -396,6 +396,15 @@ def test_an_export_over_the_api_is_recorded_and_names_who_asked(sqlite_parts: Cl
     assert check(client.evidence.passport("car-loan", 1, "staging")).outcome == ""
     with pytest.raises(NotFound):
         client.evidence.passport("car-loan", 9)
+    with pytest.raises(InvalidInput, match="there is no environment 'produktion'"):
+        client.evidence.passport("car-loan", 1, "produktion")
+
+
+@pytest.mark.parametrize("option", ["--pin-log", "--pin-key"])
+def test_a_mistyped_pin_is_wrong_use_and_says_nothing_of_the_passport(tmp_path: Path, option: str) -> None:
+    (tmp_path / "passport.json").write_text("{}")
+    done = run("passport", "verify", tmp_path / "passport.json", option, "nonsense")
+    assert (done.returncode, "'nonsense' is no" in done.stderr, done.stdout) == (2, True, ""), done.stderr
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App, needs
+from clearance.delivery.promotion import check_environment
 from clearance.evidence import service
 from clearance.evidence.dsse import Envelope
 from clearance.evidence.model import ArtifactSignature, NewKey, NewSignature, StoredStatement, TrustedKey
@@ -68,6 +69,7 @@ def passport(
     environment: Annotated[str, Query(description="which decision to take along")] = "production",
 ) -> dict[str, Any]:
     """Everything known about a version in one file that proves itself; the export is itself recorded in the log."""
+    check_environment(environment)
     with app.database.write() as tx:
         decision = policy.newest_decision(tx, model, number, environment)
         body = service.seal_passport(tx, caller, model, number, plain(decision))
