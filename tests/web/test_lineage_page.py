@@ -92,7 +92,9 @@ def test_the_history_of_a_model_is_a_page_to_print(sqlite_parts: Clearance, page
     pipeline(sqlite_parts)
     text = page("/models/car-loan/history").text
     assert "car-loan/1 served in production." in text
-    assert re.search(r"leaf \d+</span>", text), "who may not audit sees the leaf, without a link to its proof"
+    leaf = re.search(r'href="(/audit/leaves/\d+)">leaf \d+</a>', text)
+    assert leaf
+    assert "hashes to the checkpoint" not in page(leaf[1]).text, "who may not audit sees the leaf, without its proof"
     assert "Nothing served car-loan" in page("/models/car-loan/history?at=2026-01-01").text
     assert page("/models/car-loan/history?at=soon").status_code == 422
     assert page("/models/none/history").status_code == 404

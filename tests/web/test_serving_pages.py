@@ -1,7 +1,8 @@
-"""Pages never say that a version serves when the gateway refuses it."""
+"""Pages say what is so: no version serves that the gateway refuses, and what happened stands there in words."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -57,3 +58,21 @@ def report(console: TestClient) -> str:
     answer = console.get("/api/v1/models/car-loan/versions/1/report")
     assert answer.status_code == 200, answer.text
     return " ".join(answer.text.split())
+
+
+def test_a_leaf_of_the_log_has_a_page_in_words_with_its_proof(console: TestClient) -> None:
+    overview = console.get("/").text
+    assert "Put into service" in overview
+    assert "pointer.moved" not in overview
+    assert ">token/tok_" not in overview
+    index = re.search(r'"/audit/leaves/(\d+)">Put into service', overview)
+    assert index
+    page = console.get(f"/audit/leaves/{index[1]}").text
+    assert f"Leaf {index[1]}: put into service" in page
+    assert '"/models/car-loan/versions/1"' in page
+    assert "hashes to the checkpoint" in page
+
+
+@pytest.mark.parametrize(("index", "status"), [("999999", 404), ("-1", 422), ("x", 422)])
+def test_a_leaf_that_is_none_is_told(console: TestClient, index: str, status: int) -> None:
+    assert console.get(f"/audit/leaves/{index}").status_code == status

@@ -404,6 +404,7 @@ def _message(facets: Mapping[str, Any]) -> str:
 
 def _decision_node(decision: Decision) -> Node:
     facts = {
+        "about": f"{decision.model}/{decision.number}",
         "outcome": decision.outcome.value,
         "environment": decision.environment,
         "reason": decision.reason,

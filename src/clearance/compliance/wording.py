@@ -1,11 +1,16 @@
-"""How times, digests, figures and sizes are written for people, on pages and in reports; pure."""
+"""How times, digests, figures, sizes and what happened are written for people, on pages and in reports; pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
+from clearance.audit.events import Event
+from clearance.audit.model import Entry
+from clearance.delivery.model import MetricName
 from clearance.policy.verdict import tally
 
 _KINDS = {
@@ -14,6 +19,116 @@ _KINDS = {
     "https://slsa.dev/provenance/v1": "provenance (SLSA)",
     "https://slsa.dev/verification_summary/v1": "decision (SLSA summary)",
 }
+
+
+EVENTS: Mapping[Event, str] = {
+    Event.MODEL_CREATED: "model created",
+    Event.MODEL_UPDATED: "model changed",
+    Event.MODEL_RETIRED: "model retired",
+    Event.MODEL_DELETED: "model deleted",
+    Event.MODEL_ASSESSED: "questionnaire answered",
+    Event.RISK_LOWERED: "governance lowered",
+    Event.CONTRACT_SET: "contract set",
+    Event.PROVENANCE_FILLED: "story filled in",
+    Event.MODEL_IMPORTED: "model imported",
+    Event.VERSION_IMPORTED: "version imported",
+    Event.DATASET_REGISTERED: "dataset registered",
+    Event.LINEAGE_LINKED: "lineage linked",
+    Event.VERSION_REGISTERED: "version registered",
+    Event.VERSION_UPDATED: "version changed",
+    Event.VERSION_RETIRED: "version retired",
+    Event.VERSION_QUARANTINED: "version quarantined",
+    Event.VERSION_RELEASED: "version released from quarantine",
+    Event.VERSION_PINNED: "version pinned to its bytes",
+    Event.VERSION_DELETED: "version deleted",
+    Event.TAG_SET: "tag set",
+    Event.TAG_REMOVED: "tag removed",
+    Event.ALIAS_SET: "alias set",
+    Event.ALIAS_REMOVED: "alias removed",
+    Event.KEY_TRUSTED: "key trusted",
+    Event.KEY_REVOKED: "key revoked",
+    Event.ARTIFACT_SIGNED: "artifact signed",
+    Event.STATEMENT_ADDED: "signed statement added",
+    Event.PASSPORT_EXPORTED: "passport exported",
+    Event.PACK_INSTALLED: "policy pack put in force",
+    Event.DECISION_MADE: "decision made",
+    Event.APPROVAL_REQUESTED: "approval asked for",
+    Event.APPROVAL_GIVEN: "approval given",
+    Event.APPROVAL_REJECTED: "approval refused",
+    Event.WAIVER_GRANTED: "waiver granted",
+    Event.WAIVER_REVOKED: "waiver revoked",
+    Event.POINTER_MOVED: "put into service",
+    Event.ROLLOUT_STARTED: "rollout started",
+    Event.ROLLOUT_ADVANCED: "rollout went a step on",
+    Event.ROLLOUT_PAUSED: "rollout paused",
+    Event.ROLLOUT_RESUMED: "rollout resumed",
+    Event.ROLLOUT_COMPLETED: "rollout completed",
+    Event.ROLLOUT_ROLLED_BACK: "rollout rolled back",
+    Event.ROLLOUT_ABORTED: "rollout aborted",
+    Event.LOAD_REFUSED: "gateway refused to load it",
+    Event.MONITOR_CONFIGURED: "monitor configured",
+    Event.ALERT_RAISED: "alert raised",
+    Event.ALERT_ACKNOWLEDGED: "alert taken on",
+    Event.ALERT_RESOLVED: "alert resolved",
+    Event.INCIDENT_OPENED: "incident opened",
+    Event.INCIDENT_NOTED: "note added",
+    Event.INCIDENT_RESOLVED: "incident resolved",
+    Event.WEBHOOK_CREATED: "webhook created",
+    Event.WEBHOOK_UPDATED: "webhook changed",
+    Event.WEBHOOK_DELETED: "webhook deleted",
+    Event.WEBHOOK_GAVE_UP: "webhook given up",
+    Event.TOKEN_ISSUED: "token issued",
+    Event.TOKEN_REVOKED: "token revoked",
+    Event.TOKEN_ROTATED: "token rotated",
+    Event.ROLE_BOUND: "role given",
+    Event.ROLE_UNBOUND: "role taken back",
+    Event.SESSION_OPENED: "logged in",
+    Event.SESSION_ENDED: "logged out",
+    Event.LOCKOUT_STARTED: "locked out after failed logins",
+    Event.ARTIFACT_PUT: "artifact file written",
+    Event.ARTIFACT_REMOVED: "artifact file removed",
+    Event.ARTIFACTS_COLLECTED: "unused artifacts cleared away",
+    Event.REPORT_WRITTEN: "report written",
+    Event.LOG_KEY_ROTATED: "key of the log rotated",
+}
+"""What happened, for people."""
+
+_PAGES = {"rollout": "/rollouts/", "alert": "/alerts/", "incident": "/incidents/", "dataset": "/lineage?of="}
+_ID = re.compile(r"[a-z]+_[0-9a-z]{20,}")
+
+
+def event(word: str) -> str:
+    """Write what happened: `rollout.rolled_back` becomes `rollout rolled back`."""
+    return EVENTS[Event(word)] if word in set(Event) else words(word)
+
+
+def about(entry: Entry) -> str:
+    """Write what a leaf of the log is about by its name, where the leaf or its subject says one, and never by an id."""
+    kind, _, named = entry.subject.partition("/")
+    said = entry.data.get("title") or entry.data.get("name")
+    model, candidate = entry.data.get("model"), entry.data.get("candidate")
+    if kind == "model":
+        return named
+    if kind in {"alert", "incident"} and isinstance(said, str):
+        return said
+    if kind == "rollout" and model and candidate:
+        return f"rollout of {model}/{candidate}"
+    if isinstance(said, str):
+        return f"{kind} {said}"
+    if named and not _ID.fullmatch(named):
+        return f"{kind} {short(named)}" if named.startswith("sha256:") else f"{kind} {named}"
+    return f"{kind} of {model}" if model else kind
+
+
+def place(subject: str) -> str:
+    """Return the page of what a leaf is about; where there is none, what else the log says of it."""
+    kind, _, named = subject.partition("/")
+    if kind == "model":
+        model, _, number = named.partition("/")
+        return f"/models/{quote(model)}" + (f"/versions/{number}" if number.isdigit() else "")
+    if named and kind in _PAGES:
+        return _PAGES[kind] + quote(named)
+    return f"/audit?subject={quote(subject)}"
 
 
 def when(at: datetime | None) -> str:
@@ -58,6 +173,11 @@ def words(identifier: object) -> str:
     return str(identifier).replace("_", " ")
 
 
+def metric(name: str) -> str:
+    """Write what a rollout compares."""
+    return MetricName(name).words if name in set(MetricName) else words(name)
+
+
 def kind(predicate_type: str) -> str:
     """Write what a statement is, where its predicate type is a known one."""
     return _KINDS.get(predicate_type, predicate_type)
@@ -72,6 +192,10 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "size": size,
     "words": words,
     "kind": kind,
+    "event": event,
+    "about": about,
+    "place": place,
+    "metric": metric,
     "tally": tally,
 }
 """The same, by the names that templates use."""

@@ -29,6 +29,22 @@ class MetricName(StrEnum):
     BURN_RATE = "burn_rate"
     """How many times faster than the objective allows the candidate fails, since the rollout was last resumed."""
 
+    @property
+    def words(self) -> str:
+        """Return what is compared, for people."""
+        return _METRICS[self]
+
+
+_METRICS = {
+    MetricName.ERROR_RATE: "error rate",
+    MetricName.LATENCY_P95: "95th percentile of latency",
+    MetricName.POSITIVE_RATE: "share of positive answers",
+    MetricName.SCORE_SHIFT: "shift of the scores",
+    MetricName.ACCURACY_LOSS: "loss of accuracy",
+    MetricName.ERROR_BUDGET: "error budget used",
+    MetricName.BURN_RATE: "burn rate of the error budget",
+}
+
 
 class OnFailure(StrEnum):
     """What a failed metric does to the rollout."""

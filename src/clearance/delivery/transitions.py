@@ -126,13 +126,14 @@ def alarm_of(rollout: Rollout, transition: Transition, analysis: Analysis | None
         return None
     stopped = transition.action is Action.ROLL_BACK
     metric = transition.breached.metric.value if transition.breached else "admission"
+    what = transition.breached.metric.words if transition.breached else "admission"
     version = f"{rollout.model}/{rollout.candidate}"
     return Alarm(
         kind="rollout_rolled_back" if stopped else "rollout_paused",
         model=rollout.model,
         environment=rollout.environment,
         severity=Severity.PAGE if stopped else Severity.TICKET,
-        title=f"{version} was {'rolled back' if stopped else 'paused'} in {rollout.environment}: {metric}",
+        title=f"{version} was {'rolled back' if stopped else 'paused'} in {rollout.environment}: {what}",
         summary=transition.reason,
         subject=f"rollout/{rollout.id}",
         labels={"metric": metric, "candidate": str(rollout.candidate), "rollout": rollout.id},

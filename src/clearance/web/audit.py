@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
 from clearance.access.model import Permission, Principal
@@ -32,6 +32,20 @@ def entries(
         page = log.entries(tx, subject=subject.strip() or None, event=wanted, cursor=cursor, limit=_PAGE)
         standing = app.witnesses.status(tx, app.log_keys) if caller.may(Permission.AUDIT_READ) else None
     return render(request, "audit.html", page=page, subject=subject, event=event, events=list(Event), standing=standing)
+
+
+@router.get("/audit/leaves/{index}", response_class=HTMLResponse)
+def leaf(
+    request: Request,
+    app: App,
+    index: Annotated[int, Path(ge=0, lt=2**53)],
+    caller: Annotated[Principal, page_needs(Permission.READ)],
+) -> HTMLResponse:
+    """One leaf in words; whoever may audit also sees its proof."""
+    with app.database.read() as tx:
+        proof = log.prove_inclusion(tx, index)
+        (entry,) = log.following(tx, index, Event, 1)
+    return render(request, "leaf.html", entry=entry, proof=proof if caller.may(Permission.AUDIT_READ) else None)
 
 
 @router.get("/audit/verification", response_class=HTMLResponse)
