@@ -59,6 +59,8 @@ CONTRACT = ModelContract(
     outputs=(Field(name="label", datatype=Datatype.INT64), Field(name="probability", datatype=Datatype.FP32)),
 )
 
+BODY = {"inputs": [{"name": "amount", "datatype": "FP32", "shape": [1], "data": [1.0]}]}
+
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Clearance]:
@@ -156,6 +158,8 @@ def test_an_admitted_version_answers_by_the_protocol_and_every_row_lands_in_the_
         ({"terms": ("INT64", [24, 999])}, "terms"),
         ({"employed": ("INT64", ["yes", "no"])}, "employed"),
         ({"colour": ("BYTES", ["red", "blue"])}, "colour"),
+        ({"terms": ("FP64", [24, 60])}, "terms has the datatype FP64, the model takes INT64"),
+        ({"amount": ("FP64", [30.0, 12.5])}, "amount has the datatype FP64, the model takes FP32"),
     ],
 )
 def test_a_request_that_breaks_the_contract_is_refused_with_the_field_and_counted(
@@ -278,15 +282,18 @@ def test_a_canary_gets_its_share_of_requests_and_each_request_stays_on_its_side(
     ]
 
 
+@pytest.mark.parametrize("request_id", ["x" * 5_000, "a\x7fb", "größe".encode().decode("latin-1")])
+def test_an_id_that_could_not_be_kept_is_refused(http: httpx.Client, parts: Clearance, request_id: str) -> None:
+    refused = http.post("/v2/models/loans/infer", json=BODY, headers=[(b"x-request-id", request_id.encode("latin-1"))])
+    assert (refused.status_code, refused.json()["code"]) == (422, "tensor_malformed")
+    assert refused.json()["detail"].startswith("the header x-request-id has ")
+
+
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
 def test_a_request_of_another_age_is_refused_and_leaves_no_event(
     http: httpx.Client, parts: Clearance, moment: str
 ) -> None:
-    body = {
-        "inputs": [{"name": "amount", "datatype": "FP32", "shape": [1], "data": [1.0]}],
-        "parameters": {"clearance_ts": moment},
-    }
-    refused = http.post("/v2/models/loans/infer", json=body)
+    refused = http.post("/v2/models/loans/infer", json={**BODY, "parameters": {"clearance_ts": moment}})
     assert (refused.status_code, refused.json()["code"]) == (422, "tensor_malformed")
     assert "clearance_ts is " in refused.json()["detail"]
     assert parts.gateway.status().events_recorded == 0

@@ -24,6 +24,7 @@ def timed(moment: str) -> bytes:
     return json.dumps({**json.loads(body()), "parameters": {"clearance_ts": moment}}).encode()
 
 
+NO_IDS = ("a\0b", "a\ud83d", "größe", "r\n1", "x" * 201)
 OUT_OF_TIME = ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00")
 
 
@@ -36,11 +37,19 @@ OUT_OF_TIME = ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00Z", "1999-12-31T
         (b'{"inputs": [{}]}', "tensor 0 has no name"),
         (body(datatype="FLOAT"), "tensor 'a' has the datatype 'FLOAT'"),
         (body(shape=None), "tensor 'a' has no shape"),
-        (body(shape=[-1]), "tensor 'a' has no shape"),
-        (body(shape=[True]), "tensor 'a' has no shape"),
+        (body(shape=[]), "tensor 'a' has no shape"),
+        (body(shape=[-1, 1]), "tensor 'a' has -1 in its shape: sizes are whole numbers, 1 or more"),
+        (body(shape=[True]), "tensor 'a' has True in its shape"),
+        (body(shape=[1.0]), r"tensor 'a' has 1\.0 in its shape"),
+        (body(shape=[1_000_000_000_000, 0], data=[]), "tensor 'a' has 1000000000000 in its shape"),
+        (body(shape=[2, 0], data=[]), "tensor 'a' has 0 in its shape"),
+        (body(shape=[1] * 9, data=[1.0]), "has 9 dimensions, allowed are 8"),
+        (body(datatype=["FP32"]), r"tensor 'a' has the datatype \['FP32'\]"),
+        (b"[" * 50_000, "not JSON"),
         (body(data="x"), "tensor 'a' has no data"),
         (body(data=[1.0]), "has 1 values, its shape .* needs 2"),
         (body(shape=[0, 1], data=[]), "has no rows"),
+        *((json.dumps({**json.loads(body()), "id": wrong}).encode(), "`id` has ") for wrong in NO_IDS),
         (json.dumps({"id": 3, "inputs": json.loads(body())["inputs"]}).encode(), "`id` is not a text"),
         (json.dumps({"inputs": json.loads(body())["inputs"] * 2}).encode(), "'a' stands there twice"),
         (

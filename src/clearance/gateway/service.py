@@ -12,9 +12,9 @@ from clearance.clock import Clock
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unavailable
 from clearance.gateway.loading import Loaded
 from clearance.gateway.model import GatewayStatus, RouteStatus, Variant, choose
-from clearance.gateway.protocol import InferenceRequest, check_time
+from clearance.gateway.protocol import InferenceRequest, check_datatypes, check_id, check_time
 from clearance.gateway.routes import Route, Routes
-from clearance.registry.contract import violations
+from clearance.registry.contract import Violation, violations
 from clearance.sdk.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -96,10 +96,11 @@ class Gateway:
         Raises:
             NotFound: the model or version does not serve there.
             InvalidInput: the request breaks the model's contract (code `contract_violation`); recorded as rejected. Or
-                it claims to be of the future (`tensor_malformed`).
+                it claims to be of the future or has no id that could be kept (`tensor_malformed`).
         """
         now = self._clock.now()
         check_time(asked, now)
+        check_id(request_id, "the header x-request-id")
         self.start()
         started = time.perf_counter()
         chosen_id = request_id or asked.id or f"req-{secrets.token_hex(12)}"
@@ -171,7 +172,9 @@ class Gateway:
 def _check_contract(loaded: Loaded, asked: InferenceRequest) -> None:
     if loaded.contract is None:
         return
-    broken = violations(loaded.contract, asked.columns)
+    declared = {field.name: field.datatype for field in loaded.contract.inputs}
+    broken = [Violation(field=name, rule="datatype", message=what) for name, what in check_datatypes(asked, declared)]
+    broken = broken or list(violations(loaded.contract, asked.columns))
     if broken:
         raise InvalidInput(
             broken[0].message + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""),

@@ -83,12 +83,12 @@ def when(moment: datetime | str) -> datetime:
 def time_fault(found: Any) -> str | None:
     """Say what keeps this from being a moment, or None."""
     if not isinstance(found, str | datetime):
-        return f"is {_shown(found)}, not an RFC 3339 time"
+        return f"is {shown(found)}, not an RFC 3339 time"
     try:
         moment = when(found)
     except (ValueError, OverflowError):
-        return f"is {_shown(found)}, not an RFC 3339 time with a zone, such as 2026-01-05T09:00:00Z"
-    return None if moment >= EARLIEST else f"is {_shown(found)}, before {EARLIEST:%Y-%m-%d}, the earliest there is"
+        return f"is {shown(found)}, not an RFC 3339 time with a zone, such as 2026-01-05T09:00:00Z"
+    return None if moment >= EARLIEST else f"is {shown(found)}, before {EARLIEST:%Y-%m-%d}, the earliest there is"
 
 
 def ahead_fault(moment: datetime, now: datetime) -> str | None:
@@ -106,7 +106,7 @@ def ahead_fault(moment: datetime, now: datetime) -> str | None:
 def text_fault(found: Any) -> str | None:
     """Say what keeps this from being a short text, or None."""
     if not isinstance(found, str):
-        return f"is {_shown(found)}, not a text"
+        return f"is {shown(found)}, not a text"
     if not 0 < len(found) <= MAX_TEXT:
         return f"has {len(found)} characters, allowed are 1 to {MAX_TEXT}"
     return None if found.isascii() or _encodable(found) else "holds half a character (a lone surrogate)"
@@ -116,7 +116,7 @@ def model_fault(found: Any) -> str | None:
     """Say what keeps this from being a model's name, or None."""
     if isinstance(found, str) and _MODEL.fullmatch(found):
         return None
-    return f"is {_shown(found)}, not a model's name (lower-case letters, digits, `.`, `_`, `-`; at most 100)"
+    return f"is {shown(found)}, not a model's name (lower-case letters, digits, `.`, `_`, `-`; at most 100)"
 
 
 def number_fault(found: Any) -> str | None:
@@ -124,7 +124,7 @@ def number_fault(found: Any) -> str | None:
     if type(found) is float and math.isfinite(found):
         return None
     if not isinstance(found, float | int):
-        return f"is {_shown(found)}, not a number (send a class by its index)"
+        return f"is {shown(found)}, not a number (send a class by its index)"
     if isinstance(found, int):
         return None if -_INT64 <= found < _INT64 else "is beyond 64 bits"
     return None if math.isfinite(found) else f"is {found}; send null where there is no number"
@@ -136,7 +136,7 @@ def whole(low: int, high: int) -> Callable[[Any], str | None]:
     def check(found: Any) -> str | None:
         if type(found) is int and low <= found <= high:
             return None
-        return f"is {_shown(found)}, not a whole number from {low} to {high}"
+        return f"is {shown(found)}, not a whole number from {low} to {high}"
 
     return check
 
@@ -151,19 +151,19 @@ def _one_of(*words: str) -> Callable[[Any], str | None]:
     def check(found: Any) -> str | None:
         if isinstance(found, str) and found in allowed:
             return None
-        return f"is {_shown(found)}, not one of " + ", ".join(words)
+        return f"is {shown(found)}, not one of " + ", ".join(words)
 
     return check
 
 
 def _features_fault(found: Any) -> str | None:
     if not isinstance(found, Mapping):
-        return f"is {_shown(found)}, not a map from name to value"
+        return f"is {shown(found)}, not a map from name to value"
     if len(found) > MAX_FEATURES:
         return f"has {len(found)} entries, allowed are {MAX_FEATURES}"
     for name, item in found.items():
         if not isinstance(name, str) or not (name.isascii() or _encodable(name)):
-            return f"has the key {_shown(name)}, which is not a text"
+            return f"has the key {shown(name)}, which is not a text"
         if message := _feature_fault(item):
             return f"{name}: {message}"
     return None
@@ -182,7 +182,7 @@ def _feature_fault(item: Any) -> str | None:
         if nested is not None:
             return "is a list of lists; one level is allowed"
         return next((message for each in item if (message := _feature_fault(each))), None)
-    return f"is {_shown(item)}, neither number, text, true, false, null nor a list of these"
+    return f"is {shown(item)}, neither number, text, true, false, null nor a list of these"
 
 
 FIELDS: Mapping[str, FieldRule] = {
@@ -235,7 +235,7 @@ _KNOWN = frozenset(FIELDS)
 def fault(event: Any) -> Fault | None:
     """Return the first thing that is wrong with an event, or None; pure."""
     if not isinstance(event, Mapping):
-        return Fault("event", f"is {_shown(event)}, not a map of fields")
+        return Fault("event", f"is {shown(event)}, not a map of fields")
     for name, check, mandatory in _RULES:
         found = event.get(name)
         if found is not None:
@@ -280,6 +280,7 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _shown(item: Any) -> str:
+def shown(item: Any) -> str:
+    """Return an item as a message may show it: its beginning."""
     text = repr(item)
     return text if len(text) <= 60 else text[:57] + "…"
