@@ -20,7 +20,8 @@ API = "/api/v1"
 ROOMS: dict[str, tuple[str, ...]] = {
     "models": ("models",),
     "tags": ("tags",),
-    "versions": ("versions", "files", "completeness", "pin"),
+    "versions": ("versions", "files", "completeness"),
+    "pins": ("pin",),
     "stopping": ("quarantine", "release", "retire", "delete"),
     "datasets": ("datasets",),
     "inventory": (

@@ -1,4 +1,4 @@
-"""Routes of versions: register, find, fetch, pin."""
+"""Routes of versions: register, find, fetch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clearance.api.core import App, Cursor, Limit, needs
 from clearance.api.streams import blob_response
 from clearance.errors import NotFound
 from clearance.registry import service
-from clearance.registry.model import Completeness, NewVersion, Pin, Version
+from clearance.registry.model import Completeness, NewVersion, Version
 from clearance.values import Page
 
 router = APIRouter(tags=["registry"])
@@ -56,10 +56,3 @@ def completeness(model: str, number: int, app: App, caller: Reader) -> Completen
     """How complete a version's provenance is, and what is missing."""
     with app.database.read() as tx:
         return service.completeness(tx, model, number)
-
-
-@router.post("/models/{model}/versions/{number}/pin")
-def pin(model: str, number: int, body: Pin, app: App, caller: Registrar) -> Version:
-    """Give a version that only referred to its bytes the files that they are, once; upload them before."""
-    with app.database.write() as tx:
-        return service.pin_version(tx, caller, app.blobs, model, number, body.files)

@@ -39,6 +39,8 @@ _TRAIN = """
             run.info.artifact_uri + "/notes", dst_path="tree")).rglob("*")),
         "note": mlflow.artifacts.load_text(run.info.artifact_uri + "/notes/größe & more.txt"),
         "run": run.info.run_id,
+        "run of the version": mlflow.MlflowClient().get_model_version("Car loan", "1").run_id,
+        "of the run": [v.version for v in mlflow.MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")],
     }))
 """
 
@@ -54,6 +56,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def check(server: Server, found: dict[str, Any]) -> None:
     """Hold what the script saw against what Clearance has."""
     assert found["predictions"] == [0, 0, 1, 1]
+    assert found["run of the version"] == found["run"]
+    assert found["of the run"] == ["1"]
     assert found["note"] == "what was done"
     assert found["tree"] == ["größe & more.txt", "one", "three.txt", "two"]
     with server.client() as client:

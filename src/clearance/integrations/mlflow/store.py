@@ -181,6 +181,13 @@ def change_note(tx: Transaction, model: str, number: int, **changed: str | datet
         insert_note(tx, {**blank, "model": model, "number": number, **changed})
 
 
+def fill_run(tx: Transaction, model: str, number: int, run_id: str) -> None:
+    """Say in which run a version was made, unless that was said before."""
+    known = sa.select(noted.c.run_id).where(noted.c.model == model, noted.c.number == number)
+    if not tx.execute(known).scalar():
+        change_note(tx, model, number, run_id=run_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """The statements about any number of things: these are one parameter, so that each is compiled once."""

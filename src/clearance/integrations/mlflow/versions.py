@@ -30,8 +30,10 @@ from clearance.integrations.mlflow.model import (
     stage_of,
 )
 from clearance.integrations.mlflow.models import BY_CLIENT
+from clearance.integrations.mlflow.runs import run_of
 from clearance.registry import service as registry
-from clearance.registry.model import ModelKind, NewVersion, Provenance, Source, SourceKind, Version
+from clearance.registry.model import File, ModelKind, NewVersion, Provenance, Source, SourceKind, Version
+from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 
 
@@ -56,7 +58,7 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
             "model": model,
             "number": made.number,
             "source": source,
-            "run_id": run_id,
+            "run_id": run_id or run_of(context.blobs, made.files),
             "run_link": asked.get("run_link", ""),
             "model_id": model_id,
             "description": asked.get("description", ""),
@@ -67,6 +69,19 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
         registry.set_tag(tx, caller, model, made.number, key, text)
     store.touch(tx, model)
     return _said(tx, context, name, str(made.number))
+
+
+def pin_version(
+    tx: Transaction, caller: Principal, blobs: BlobStore, model: str, number: int, files: tuple[File, ...]
+) -> Version:
+    """Give a version its bytes, once, and the run that they say they were logged in, if none was named.
+
+    Errors as of `registry.pin_version`.
+    """
+    made = registry.pin_version(tx, caller, blobs, model, number, files)
+    if run_id := run_of(blobs, made.files):
+        store.fill_run(tx, model, number, run_id)
+    return made
 
 
 def update_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
