@@ -23,7 +23,7 @@ from clearance.client.client import Client
 from clearance.clock import FixedClock, SystemClock
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion
-from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.errors import Conflict, Denied, InvalidInput, NotFound
 from clearance.evidence import predicates, statement
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
@@ -303,6 +303,18 @@ def test_over_the_wire_a_capture_is_proposed_then_stored_and_models_that_lack_so
         client.versions.capture("scores", 2, path)
 
 
+@pytest.mark.parametrize("source", [ENDPOINT, IMAGE, Source(kind=SourceKind.REFERENCE, uri="s3://bucket/model")])
+def test_what_has_no_files_here_is_not_downloaded_and_leaves_no_folder(
+    client: Client, tmp_path: Path, source: Source
+) -> None:
+    client.models.create("scores", owner="ada")
+    client.versions.refer("scores", source)
+    with pytest.raises(Denied, match=f"scores/1 has no files here: it is the {source.kind} ") as refused:
+        client.versions.download("scores", 1, tmp_path / "out")
+    assert refused.value.code == "no_files"
+    assert list(tmp_path.glob("out*")) == []
+
+
 def test_what_telemetry_holds_is_captured_too(client: Client, sqlite_parts: Clearance) -> None:
     client.models.create("scores", owner="ada")
     client.versions.refer("scores", ENDPOINT)
@@ -377,6 +389,10 @@ def test_a_black_box_is_onboarded_by_command(shell: Shell, tmp_path: Path) -> No
     listed = shell.text("models", "list", "--incomplete")
     assert "provider (as trainer), metrics" in listed
     assert "due on" in shell.text("versions", "show", "scores", "1")
+    for command in ("download", "export"):
+        assert shell.error("versions", command, "scores", "1", str(tmp_path / "out")).code == "no_files"
+    assert not (tmp_path / "out").exists()
+    assert shell.error("versions", "fill", "scores", "1", "--metric", "auc=nan").code == "not_json"
     done = shell.text("versions", "fill", "scores", "1", "--trainer", "Vendor", "--metric", "auc=0.8")
     assert "Nothing is missing" in done
     assert "No model that fits" in shell.text("models", "list", "--incomplete")

@@ -24,8 +24,10 @@ def export(
     from clearance.cli import passport
     from clearance.client.tree import appear
     from clearance.evidence.passport_check import verify
+    from clearance.registry.rules import check_held
 
     client = connect(ctx)
+    check_held(client.versions.get(model, number))
     signature = client.evidence.signature(model, number)
     with appear(folder) as making:
         making.mkdir()

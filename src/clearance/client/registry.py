@@ -160,8 +160,13 @@ class Versions:
         return self._http.pages(route("/models/{}/versions", model), Version)
 
     def download(self, model: str, number: int, folder: Path) -> Version:
-        """Write a version's files into a new folder, verifying each; nothing is left of it if one fails."""
+        """Write a version's files into a new folder, verifying each; nothing is left of it if one fails.
+
+        Raises:
+            Denied: it has no files here (`no_files`).
+        """
         version = self.get(model, number)
+        rules.check_held(version)
         with appear(folder) as making:
             making.mkdir()
             wanted = [(_at(model, number) + "/files/" + quote(file.path), file) for file in version.files]

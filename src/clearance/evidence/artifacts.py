@@ -8,13 +8,14 @@ from pathlib import Path
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import Conflict, Denied, VerificationFailed
+from clearance.errors import Conflict, VerificationFailed
 from clearance.evidence import oms, signing, statements, store, trust
 from clearance.evidence.keyring import Keyring
 from clearance.evidence.model import ArtifactSignature
 from clearance.evidence.predicates import Purpose
 from clearance.registry import service as registry
 from clearance.registry.model import Version
+from clearance.registry.rules import check_held
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import sha256
@@ -29,12 +30,7 @@ def make_signature(tx: Transaction, keyring: Keyring, blobs: BlobStore, scratch:
         VerificationFailed: a stored file was changed.
     """
     version = registry.get_version(tx, model, number)
-    if not version.files:
-        raise Denied(
-            f"{version.name} has no files here: it is the {version.source.kind} {version.source.uri}",
-            code="no_files",
-            hint="sign what is known of it as statements instead: `clearance evidence add`",
-        )
+    check_held(version, hint="sign what is known of it as statements instead: `clearance evidence add`")
     return signing.sign_files(keyring, blobs, scratch, version.files, model)
 
 

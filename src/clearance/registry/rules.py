@@ -7,8 +7,18 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clearance.errors import Conflict, InvalidInput
-from clearance.registry.model import File, Lifecycle, Model, ModelKind, Provenance, Source, SourceKind, VersionStatus
+from clearance.errors import Conflict, Denied, InvalidInput
+from clearance.registry.model import (
+    File,
+    Lifecycle,
+    Model,
+    ModelKind,
+    Provenance,
+    Source,
+    SourceKind,
+    Version,
+    VersionStatus,
+)
 from clearance.storage.blobs import check_digest
 from clearance.values import canonical_json
 
@@ -32,6 +42,12 @@ _SOURCE_ARTICLES = {
     SourceKind.REFERENCE: "a reference",
     SourceKind.ENDPOINT: "an endpoint",
     SourceKind.IMAGE: "an image",
+}
+_HELD_HINTS = {
+    SourceKind.FILES: "",
+    SourceKind.REFERENCE: "fetch its files from there; `clearance versions pin` lets a version have them here",
+    SourceKind.ENDPOINT: "others run it and keep its files",
+    SourceKind.IMAGE: "fetch the image from its registry",
 }
 _MOST_FILES = 100_000
 
@@ -103,6 +119,16 @@ def check_source(source: Source, files: tuple[File, ...]) -> None:
             f"a version that is {_SOURCE_ARTICLES[source.kind]} has no files here",
             code="bad_source",
             hint="leave the files out; those of a reference are pinned afterwards, `clearance versions pin`",
+        )
+
+
+def check_held(version: Version, hint: str = "") -> None:
+    """Refuse what needs files of a version that has none here (`no_files`)."""
+    if not version.files:
+        raise Denied(
+            f"{version.name} has no files here: it is the {version.source.kind} {version.source.uri}",
+            code="no_files",
+            hint=hint or _HELD_HINTS[version.source.kind],
         )
 
 
