@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -193,6 +194,47 @@ def test_what_is_no_event_is_refused_with_the_field(sqlite_parts: Clearance, eve
     with pytest.raises(InvalidInput) as refused:
         take(sqlite_parts, event)
     assert says in refused.value.message
+
+
+HALF = "a\ud800"
+
+
+def deep(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"deeper": found}
+    return found
+
+
+UNTELLABLE = [
+    (run_event("load", 1, inputs=[dataset("raw", columns={HALF: "int"})]), "inputs.0.facets.schema.fields.0.name"),
+    (run_event("load", 1, inputs=[dataset("raw", columns={"a": HALF})]), "inputs.0.facets.schema.fields.0.type"),
+    (run_event("load", 1, inputs=[dataset("raw", version=HALF)]), "inputs.0.facets.version.datasetVersion"),
+    (run_event("load", 1, inputs=[dataset("raw", note={"text": HALF})]), "inputs.0.facets.note.text"),
+    (run_event("load", 1, inputs=[dataset("raw", note={HALF: "text"})]), "inputs.0.facets.note has a name"),
+    (run_event("load", 1, inputs=[dataset(HALF)]), "inputs.0.name"),
+    (run_event(HALF, 1), "job.name"),
+    (run_event("load", 1, run_facets={"x": {"number": float("inf")}}), "run.facets.x.number is inf"),
+    (run_event("load", 1, run_facets={"x": deep(960)}), "nested too deeply"),
+]
+
+
+@pytest.mark.parametrize(("event", "where"), UNTELLABLE)
+def test_what_could_not_be_told_again_is_refused_with_its_place(
+    sqlite_parts: Clearance, event: Any, where: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(where)) as caught:
+        take(sqlite_parts, event)
+    assert caught.value.code == "openlineage_event"
+
+
+def test_a_batch_keeps_the_others_when_one_can_not_be_told_again(parts: Clearance) -> None:
+    bad = [event for event, _ in UNTELLABLE]
+    with parts.database.write() as tx:
+        receipt = service.receive_batch(tx, ADA, raise_alert, [run_event("load", 1), *bad, run_event("load", 2)])
+    assert (receipt.new, [each.index for each in receipt.refused]) == (2, list(range(1, len(bad) + 1)))
+    with parts.database.read() as tx:
+        assert len(service.events_of(tx, run_id(1))) == 1
 
 
 def test_a_time_without_a_zone_is_read_as_utc() -> None:

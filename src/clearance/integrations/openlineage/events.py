@@ -18,7 +18,7 @@ from clearance.registry.flows.model import (
     Sighting,
 )
 from clearance.registry.model import Column
-from clearance.values import sha256
+from clearance.values import misfits, sha256
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}/[1-9][0-9]{0,8}")
@@ -35,6 +35,7 @@ def read(event: Any) -> Sighting:
     Raises:
         InvalidInput: it is no such event; the message names the field (`openlineage_event`).
     """
+    _check_sayable(event)
     root = _object(event, "the event")
     for field in ("producer", "schemaURL"):
         _text(root, field, "")
@@ -49,6 +50,16 @@ def read(event: Any) -> Sighting:
             at=at, job=name, job_facets=facets, inputs=_side(root, "inputs"), outputs=_side(root, "outputs")
         )
     raise _bad("it has neither `run`, `job` nor `dataset`")
+
+
+def _check_sayable(event: Any) -> None:
+    """Refuse an event that could not be told again as it came: half characters, numbers that are none."""
+    try:
+        fault = next(misfits(event), None)
+    except RecursionError as error:
+        raise _bad("it is nested too deeply") from error
+    if fault is not None:
+        raise _bad(f"{fault[0] or 'it'} {fault[1]}")
 
 
 def _run_event(root: Mapping[str, Any], at: datetime) -> Sighting:
