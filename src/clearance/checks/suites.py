@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from clearance import marked
 from clearance.checks.model import SuiteText
 from clearance.checks.parameters import (
     CHECKS,
@@ -20,12 +17,10 @@ from clearance.checks.parameters import (
     Threshold,
 )
 from clearance.errors import InvalidInput, NotFound
-from clearance.values import parse as make
+from clearance.marked import Path
 from clearance.values import sha256, value
 
 MAX_CHARACTERS = 200_000
-
-Path = tuple[str | int, ...]
 
 
 @value
@@ -60,21 +55,21 @@ def parse(text: str, name: str = "suite.yaml") -> SuiteDocument:
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidInput(f"{name} is longer than {MAX_CHARACTERS:,} characters", code="suite_invalid")
-    plain, marks = _compose(text, name)
-    where = _Where(name, marks)
+    found = marked.read(text, name, code="suite_invalid")
+    plain = found.data
     if not isinstance(plain, dict):
-        raise where.error((), "a suite is a mapping: name, version, checks")
+        raise found.error((), "a suite is a mapping: name, version, checks")
     checks = plain.get("checks")
     for index, each in enumerate(checks if isinstance(checks, list) else ()):
         at: Path = ("checks", index)
         word = each.get("check") if isinstance(each, dict) else None
         if not isinstance(word, str) or word not in CHECKS:
             problem = f"`check` is {word!r}" if word else "a check is a mapping that begins with `check: NAME`"
-            raise where.error((*at, "check"), problem, "known: " + ", ".join(CHECKS))
-        _validate(CHECKS[word], each, at, where)
-    suite: Suite = _validate(Suite, plain, (), where)
+            raise found.error((*at, "check"), problem, "known: " + ", ".join(CHECKS))
+        found.fit(CHECKS[word], each, at)
+    suite = found.fit(Suite, plain)
     for path, problem, hint in _contradictions(suite):
-        raise where.error(path, problem, hint)
+        raise found.error(path, problem, hint)
     return SuiteDocument(suite=suite, source=text, digest=sha256(text.encode()))
 
 
@@ -101,95 +96,6 @@ def builtins() -> Mapping[str, SuiteDocument]:
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     read = [parse(file.read_text(encoding="utf-8"), file.name) for file in files]
     return {each.suite.name: each for each in read}
-
-
-class _Where:
-    """Turns a path in the data into a place in the text."""
-
-    def __init__(self, name: str, marks: Mapping[Path, tuple[int, int]]) -> None:
-        self._name, self._marks = name, marks
-
-    def error(self, path: Path, problem: str, hint: str = "") -> InvalidInput:
-        known = path
-        while known not in self._marks:
-            known = known[:-1]
-        line, column = self._marks[known]
-        label = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        return InvalidInput(
-            f"{self._name}:{line}:{column}: {label + ': ' if label else ''}{problem}",
-            code="suite_invalid",
-            hint=hint,
-            details={"line": line, "column": column, "path": label},
-        )
-
-
-def _compose(text: str, name: str) -> tuple[Any, Mapping[Path, tuple[int, int]]]:
-    try:
-        _refuse_aliases(text, name)
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            raise InvalidInput(f"{name} is empty", code="suite_invalid")
-        marks = {path: (at.line + 1, at.column + 1) for path, at in _marks(node, (), name)}
-        return loader.construct_document(node), marks
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise InvalidInput(f"{name}{place}: {error.problem or error.context}", code="suite_invalid") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{name}: {' '.join(str(error).split())}", code="suite_invalid") from None
-
-
-def _refuse_aliases(text: str, name: str) -> None:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            mark = event.start_mark
-            place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            raise InvalidInput(
-                f"{name}{place}: aliases (`*name`) are not taken",
-                code="suite_invalid",
-                hint="write it out",
-            )
-
-
-def _marks(node: yaml.Node, path: Path, name: str) -> Iterator[tuple[Path, yaml.Mark]]:
-    yield path, node.start_mark
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            yield from _marks(child, (*path, index), name)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, child in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-                problem = (
-                    f"`{key.value}` is there twice" if isinstance(key, yaml.ScalarNode) else "a key must be a word"
-                )
-                place = f"{name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
-                raise InvalidInput(f"{place}: {problem}", code="suite_invalid")
-            seen.add(key.value)
-            yield from _marks(child, (*path, key.value), name)
-
-
-def _validate(kind: Any, data: Any, path: Path, where: _Where) -> Any:
-    try:
-        return make(kind, data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = _known(first["loc"], data)
-        missing = first["type"] == "missing"
-        problem = f"`{first['loc'][-1]}` is missing" if missing else first["msg"]
-        raise where.error((*path, *at), problem) from None
-
-
-def _known(loc: Path, data: Any) -> Path:
-    """Return the part of an error's path that is in the document; pydantic also names the members of unions."""
-    at: list[str | int] = []
-    for part in loc:
-        children = dict(enumerate(data)) if isinstance(data, list) else data
-        if isinstance(children, dict) and part in children:
-            at.append(part)
-            data = children[part]
-    return tuple(at)
 
 
 def _contradictions(suite: Suite) -> Iterator[tuple[Path, str, str]]:
