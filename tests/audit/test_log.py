@@ -18,6 +18,7 @@ from clearance.app import Clearance
 from clearance.audit import checkpoint, log, offline, proofs, store, tree
 from clearance.audit.events import Event
 from clearance.audit.model import Verification
+from clearance.audit.proofs import Succession
 from clearance.client.client import Client
 from clearance.errors import InvalidInput, NotFound, VerificationFailed
 from clearance.storage.database import UnauditedChange
@@ -49,19 +50,20 @@ def test_a_log_is_shown_to_have_grown_from_any_checkpoint_that_somebody_kept(par
         write(parts, count, batch=count)
         with parts.database.read() as tx:
             kept.append(store.latest_checkpoint(tx) or "")
+    keys = Succession((parts.log_verifier,))
     with parts.database.read() as tx:
         for note, size in zip(kept, (3, 6, 256, 300), strict=True):
             proof = log.prove_consistency(tx, size)
-            older, newer = proofs.check_consistency(proof, parts.log_verifier, kept=note)
+            older, newer = proofs.check_consistency(proof, keys, note)
             assert (older.size, newer.size) == (size, 300)
         assert log.prove_consistency(tx, 256).older == kept[2], (
             "where a tile became full, the log keeps the checkpoint itself"
         )
         unkept = log.prove_consistency(tx, 6)
     with pytest.raises(InvalidInput, match="did not keep its checkpoint at size 6"):
-        proofs.check_consistency(unkept, parts.log_verifier)
+        proofs.check_consistency(unkept, keys)
     with pytest.raises(VerificationFailed, match="not shown to begin with the one of 3"):
-        proofs.check_consistency(unkept, parts.log_verifier, kept=kept[0])
+        proofs.check_consistency(unkept, keys, kept[0])
 
 
 def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:
@@ -87,7 +89,7 @@ def test_a_proof_that_was_changed_is_refused(parts: Clearance) -> None:
         replace(grown, older=grown.newer, newer=grown.older),
     ):
         with pytest.raises(VerificationFailed):
-            proofs.check_consistency(changed, parts.log_verifier)
+            proofs.check_consistency(changed, Succession((parts.log_verifier,)))
 
 
 def test_a_change_without_a_leaf_is_not_committed(parts: Clearance) -> None:

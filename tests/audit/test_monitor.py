@@ -197,6 +197,7 @@ def test_a_checkpoint_shown_to_somebody_else_must_be_of_the_same_log(world: Worl
 
 
 def test_the_monitor_follows_a_rotation_of_the_key_from_the_pinned_one(world: World) -> None:
+    seen = newest(world.parts)
     for reason in ("yearly", "the machine was sold"):
         with world.parts.database.write() as tx:
             log.rotate_key(tx, "user:ada", world.parts.log_keys, reason)
@@ -205,6 +206,9 @@ def test_the_monitor_follows_a_rotation_of_the_key_from_the_pinned_one(world: Wo
     found = world.look()
     assert found.ok, found.findings
     assert found.verifier == world.parts.log_verifier.text() != world.pinned.text()
+    world.pinned, world.state = world.parts.log_verifier, world.state.with_name("later.json")
+    found = world.look(seen=[seen])
+    assert found.ok, found.findings
 
 
 def test_a_key_that_the_old_one_did_not_name_is_found(world: World, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_checkpoint_of_the_change_carries_both_signatures_and_later_ones_the
     assert [(key.since, key.until) for key in keys] == [(0, 8), (8, None)]
     for pinned in (old, new):
         assert verified(parts, pinned).ok, verified(parts, pinned).problems
-        assert proofs.check_succession(keys, pinned)[-1] == new
+        assert proofs.check_succession(keys, pinned).newest == new
     stranger = Verifier(old.name, Ed25519PrivateKey.generate().public_key())
     assert not verified(parts, stranger).ok
 
@@ -75,7 +75,7 @@ def test_a_succession_that_was_changed_is_refused(parts: Clearance) -> None:
     rotate(parts, "again")
     with parts.database.read() as tx:
         keys = log.succession(tx, parts.log_keys)
-    assert len(proofs.check_succession(keys, first)) == 3
+    assert len(proofs.check_succession(keys, first).keys) == 3
     thief = Verifier(first.name, Ed25519PrivateKey.generate().public_key()).text()
     for wrong in (
         (*keys[:2], replace(keys[2], verifier=thief)),
@@ -86,6 +86,40 @@ def test_a_succession_that_was_changed_is_refused(parts: Clearance) -> None:
     ):
         with pytest.raises(VerificationFailed):
             proofs.check_succession(wrong, first)
+
+
+def test_a_checkpoint_from_before_a_rotation_is_compared_with_the_log_whichever_key_is_pinned(parts: Clearance) -> None:
+    kept, pins = [], [parts.log_verifier]
+    for _ in range(3):
+        write(parts, 4)
+        kept.append(newest(parts))
+        pins.append(rotate(parts))
+    write(parts, 4)
+    with parts.database.read() as tx:
+        keys = log.succession(tx, parts.log_keys)
+        for pinned in pins:
+            trusted = proofs.check_succession(keys, pinned)
+            for note in kept:
+                proof = log.prove_consistency(tx, checkpoint.parse(note).size)
+                assert proofs.check_consistency(proof, trusted, note)[1].size == 19
+            for since in (key.since for key in keys[1:]):
+                assert proofs.check_consistency(log.prove_consistency(tx, since), trusted)[0].size == since
+
+
+def test_a_key_that_was_replaced_signs_no_newer_log(parts: Clearance) -> None:
+    old, key = parts.log_verifier, parts.log_keys.signer(parts.log_verifier.text())
+    write(parts, 3)
+    kept = newest(parts)
+    new = rotate(parts)
+    write(parts, 3)
+    with parts.database.read() as tx:
+        keys, proof = log.succession(tx, parts.log_keys), log.prove_consistency(tx, 3)
+    forged = replace(proof, newer=checkpoint.sign(checkpoint.parse(proof.newer), key))
+    for pinned in (old, new):
+        with pytest.raises(VerificationFailed, match="no signature by"):
+            proofs.check_consistency(forged, proofs.check_succession(keys, pinned), kept)
+    with pytest.raises(VerificationFailed, match="no signature by"):
+        proofs.check_succession(keys, new).verify(kept)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +227,7 @@ def test_a_process_killed_while_it_rotates_leaves_a_usable_log(settings: Setting
     with parts.database.read() as tx:
         keys = log.succession(tx, parts.log_keys)
     assert len(keys) > 1
-    assert proofs.check_succession(keys, first)[-1] == parts.log_verifier
+    assert proofs.check_succession(keys, first).newest == parts.log_verifier
     parts.close()
 
 

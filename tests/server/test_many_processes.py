@@ -217,10 +217,10 @@ def test_hundreds_of_clients_and_a_killed_server_leave_every_answer_true_and_one
         assert len(created) == len(models)
         registered = log.entries(tx, event=Event.VERSION_REGISTERED, limit=1000).items
         assert len(registered) == CLIENTS
-        key = log.verifier(tx, parts.log_keys)
+        keys = proofs.Succession((log.verifier(tx, parts.log_keys),))
         for note in dict.fromkeys(seen.checkpoints):
             size = int(note.split("\n")[1])
-            older, newer = proofs.check_consistency(log.prove_consistency(tx, size), key, kept=note)
+            older, newer = proofs.check_consistency(log.prove_consistency(tx, size), keys, note)
             assert older.size <= newer.size == verified.leaves
 
 

@@ -34,6 +34,7 @@ from clearance.storage import backup, columns, migrate
 from clearance.storage.backup import Manifest
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
+from tests.audit.writing import size as log_size
 from tests.delivery.conftest import ADA, PACK, prepare, promote
 from tests.storage.released import as_0_1_0_left_it, keep_log_key
 
@@ -446,6 +447,20 @@ def test_a_log_is_restored_by_a_key_from_which_its_own_follows(loan: Clearance, 
     assert restored(keys_of(tmp_path / "too new", second), tmp_path / "before.tar") == (1, "log_key_missing")
 
 
+def test_a_checkpoint_that_was_kept_before_a_rotation_is_still_good(loan: Clearance, tmp_path: Path) -> None:
+    home = loan.settings.home
+    seen = tmp_path / "seen"
+    seen.write_text(run(home, "audit", "checkpoint").stdout)
+    rotate(loan)
+    size = log_size(loan)
+    save(loan, tmp_path / "b.tar", "keys")
+    assert restored(tmp_path / "target", tmp_path / "b.tar", "--seen", str(seen))[0] == 0
+    for pin in ((), ("--pin", run(home, "audit", "key").stdout.strip())):
+        for older in (str(seen), str(size)):
+            proven = run(home, "audit", "consistency", older, *pin)
+            assert proven.returncode == 0, proven.stderr
+
+
 def test_the_commands_do_not_go_through_a_server(tmp_path: Path) -> None:
     refused = run(tmp_path, "--url", "http://127.0.0.1:1", "db", "status", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "local_only")
@@ -474,7 +489,7 @@ backup.restore(other.database_as_found, home / "b.tar", folders={}, check=lambda
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 assert grown < 40 * 1024, f"{grown} KiB"
 """
-    settings.home.mkdir(parents=True)
+    settings.home.mkdir(parents=True, exist_ok=True)
     environment = {"PYTHONPATH": ":".join(sys.path), "CLEARANCE_DATABASE_URL": settings.database_url}
     subprocess.run([sys.executable, "-c", program, str(settings.home)], env=environment, check=True, timeout=100)
 

@@ -17,6 +17,7 @@ from typing import Any
 from clearance.audit import checkpoint, proofs, publishing, tiles, tree
 from clearance.audit.checkpoint import Checkpoint, Verifier
 from clearance.audit.model import Finding, InclusionProof, LogKey, Sighting, Suspicion
+from clearance.audit.proofs import Succession
 from clearance.audit.sources import Source, write_whole
 from clearance.audit.tiles import WIDTH, Tile
 from clearance.errors import InvalidInput, NotFound, VerificationFailed
@@ -95,11 +96,11 @@ def look(source: Source, watch: Watch, kept: str | None = None) -> Look:
     signed = before = Checkpoint(watch.pinned.name, 0, tree.empty_root())
     findings: list[Finding] = []
     cosigned: Mapping[str, int] = {}
-    keys: _Keys | None = None
+    keys: Succession | None = None
     checked = 0
     try:
         note = _text(files.read(publishing.CHECKPOINT))
-        keys = _Keys(watch.pinned, files)
+        keys = _keys_of(files, watch.pinned)
         signed = keys.verify(note)
         before = keys.verify(kept) if kept else before
         findings += _outsiders(files, keys, watch, signed)
@@ -164,37 +165,14 @@ def monitor(source: Source, watch: Watch, state: Path, evidence: Path, at: datet
     return found.sighting
 
 
-class _Keys:
-    """The pinned key and those that follow from it, each for the sizes it signed."""
-
-    def __init__(self, pinned: Verifier, files: _Files) -> None:
-        try:
-            listed = _log_keys(json.loads(files.read(publishing.KEYS)))
-            self._trusted = proofs.check_succession(listed, pinned)
-        except (ValueError, KeyError, TypeError) as error:
-            raise _Wrong(
-                Suspicion.KEY, f"the list of the log's keys can't be read: {error}", publishing.KEYS
-            ) from error
-        except (VerificationFailed, InvalidInput) as error:
-            raise _Wrong(Suspicion.KEY, error.message, publishing.KEYS) from error
-        endorsed = {key.verifier: key.endorsement for key in listed if key.endorsement}
-        self._until = [
-            checkpoint.parse(endorsed[successor.text()].checkpoint).size for successor in self._trusted[1:]
-        ]  # each shown by check_succession to be signed by both
-
-    @property
-    def newest(self) -> Verifier:
-        return self._trusted[-1]
-
-    def verify(self, note: str) -> Checkpoint:
-        """Return the checkpoint once it is shown to be signed by the key of its size.
-
-        Raises:
-            VerificationFailed: it is not.
-        """
-        size = checkpoint.parse(note).size
-        passed = sum(until < size for until in self._until)
-        return checkpoint.verify(note, self._trusted[passed])
+def _keys_of(files: _Files, pinned: Verifier) -> Succession:
+    """Return the keys that the log lists, once they are shown to follow from each other, the pinned one among them."""
+    try:
+        return proofs.check_succession(_log_keys(json.loads(files.read(publishing.KEYS))), pinned)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _Wrong(Suspicion.KEY, f"the list of the log's keys can't be read: {error}", publishing.KEYS) from error
+    except (VerificationFailed, InvalidInput) as error:
+        raise _Wrong(Suspicion.KEY, error.message, publishing.KEYS) from error
 
 
 def _check_growth(files: _Files, before: Checkpoint, signed: Checkpoint) -> None:
@@ -211,10 +189,10 @@ def _check_growth(files: _Files, before: Checkpoint, signed: Checkpoint) -> None
         )
 
 
-def _outsiders(files: _Files, keys: _Keys, watch: Watch, signed: Checkpoint) -> Iterator[Finding]:
+def _outsiders(files: _Files, keys: Succession, watch: Watch, signed: Checkpoint) -> Iterator[Finding]:
     """Yield what is wrong with checkpoints that others hold."""
     for note in watch.seen:
-        other = keys.verify(note)
+        other = keys.verify_kept(note)
         if other.size > signed.size:
             message = f"somebody was shown a log of {other.size} leaves, and this one has {signed.size}"
             yield Finding(kind=Suspicion.TRUNCATED, message=message)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -42,14 +43,57 @@ def check_leaf(index: int, leaf: bytes, path: Sequence[bytes], signed: Checkpoin
         raise VerificationFailed(f"leaf {index} is not in the log of the checkpoint", code="inclusion_invalid")
 
 
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """The keys of a log, each of which is shown to be named by the one before it.
+
+    Attributes:
+        keys: oldest first.
+        until: the size until which each signed, of all but the last.
+        pinned: which of them is trusted to begin with.
+    """
+
+    keys: tuple[Verifier, ...]
+    until: tuple[int, ...] = ()
+    pinned: int = 0
+
+    @property
+    def newest(self) -> Verifier:
+        """Return the key that signs now."""
+        return self.keys[-1]
+
+    def verify(self, note: str) -> Checkpoint:
+        """Return a checkpoint of the log as it is now, once it is signed by the key of its size, from the pinned one on.
+
+        Raises:
+            VerificationFailed: it is not.
+        """
+        return checkpoint.verify(note, self.keys[max(self._signed_at(note), self.pinned)])
+
+    def verify_kept(self, note: str) -> Checkpoint:
+        """Return a checkpoint that somebody kept, once it is signed by the key of its size, if also before the pinned one.
+
+        The pinned key signed the leaf that names the one before it. Such a checkpoint is compared with the log, and says
+        nothing about it by itself.
+
+        Raises:
+            VerificationFailed: it is not.
+        """
+        return checkpoint.verify(note, self.keys[self._signed_at(note)])
+
+    def _signed_at(self, note: str) -> int:
+        size = checkpoint.parse(note).size
+        return sum(until < size for until in self.until)
+
+
 def check_consistency(
-    proof: ConsistencyProof, *verifiers: Verifier, kept: str | None = None
+    proof: ConsistencyProof, keys: Succession, kept: str | None = None
 ) -> tuple[Checkpoint, Checkpoint]:
     """Return the older and the newer checkpoint, once the proof shows that the log only grew between them.
 
     Args:
         proof: as the log gave it.
-        verifiers: the log's key that was pinned, and those that are shown to follow from it.
+        keys: the log's.
         kept: the older checkpoint, a signed note that was kept; needed where the log did not keep its own.
 
     Raises:
@@ -63,7 +107,7 @@ def check_consistency(
             code="checkpoint_missing",
             hint="give the checkpoint that you kept, as a file",
         )
-    older, newer = (checkpoint.verify(each, *verifiers) for each in (note, proof.newer))
+    older, newer = keys.verify_kept(note), keys.verify(proof.newer)
     path = [_bytes(each) for each in proof.path]
     if not tree.is_consistent(older.size, older.root, newer.size, newer.root, path):
         raise VerificationFailed(
@@ -74,8 +118,8 @@ def check_consistency(
     return older, newer
 
 
-def check_succession(keys: Sequence[LogKey], pinned: Verifier) -> tuple[Verifier, ...]:
-    """Return the pinned key and all that followed it, once each is shown to be named by the one before it.
+def check_succession(keys: Sequence[LogKey], pinned: Verifier) -> Succession:
+    """Return a log's keys, the pinned one among them, once each is shown to be named by the one before it.
 
     A key is named by a leaf under a checkpoint that both the old and the new key signed.
 
@@ -89,18 +133,18 @@ def check_succession(keys: Sequence[LogKey], pinned: Verifier) -> tuple[Verifier
             code="log_key_differs",
             hint="somebody replaced the log or its key: keep what you have, and compare it with others' copies",
         )
-    trusted = [pinned]
-    for key in keys[texts.index(pinned.text()) + 1 :]:
+    trusted, until = [checkpoint.parse_verifier(texts[0])], []
+    for key in keys[1:]:
         successor = checkpoint.parse_verifier(key.verifier)
         if key.endorsement is None:
             raise _not_endorsed(key.verifier)
         named = check_inclusion(key.endorsement, trusted[-1])
-        checkpoint.verify(key.endorsement.checkpoint, successor)
+        until.append(checkpoint.verify(key.endorsement.checkpoint, successor).size)
         facts = (named.event, named.data.get("from"), named.data.get("to"))
         if facts != (Event.LOG_KEY_ROTATED, trusted[-1].text(), key.verifier):
             raise _not_endorsed(key.verifier)
         trusted.append(successor)
-    return tuple(trusted)
+    return Succession(tuple(trusted), tuple(until), texts.index(pinned.text()))
 
 
 def read_leaf(index: int, leaf: bytes) -> Entry:

@@ -12,12 +12,12 @@ import typer
 from rich.markup import escape
 
 from clearance.audit import publishing
-from clearance.audit.checkpoint import WITNESS, Verifier, parse_verifier
+from clearance.audit.checkpoint import WITNESS, parse_verifier
 from clearance.audit.checkpoint import parse as parse_checkpoint
 from clearance.audit.checkpoint import verify as verify_checkpoint
 from clearance.audit.events import Event
 from clearance.audit.model import Entry, LogKey, ProvenEntry, ProvenGrowth, Sighting, Verification
-from clearance.audit.proofs import check_consistency, check_inclusion, check_succession
+from clearance.audit.proofs import Succession, check_consistency, check_inclusion, check_succession
 from clearance.audit.sources import open_source, open_target
 from clearance.cli.core import DENIED, Json, Limit, Port, connect, folder_of, note, read_file, say, show, table
 from clearance.clock import SystemClock
@@ -66,7 +66,11 @@ def verify(
     With --pin the key is the one you kept, not the one the installation has now.
     """
     found = _verify_file(file, pin) if file is not None else connect(ctx).audit.verify()
-    if file is None and pin is not None and found.verifier != (newest := _trusted(connect(ctx).audit, pin)[-1].text()):
+    if (
+        file is None
+        and pin is not None
+        and found.verifier != (newest := _trusted(connect(ctx).audit, pin).newest.text())
+    ):
         raise VerificationFailed(
             f"this log is signed by {found.verifier}, and the key you pinned leads to {newest}",
             code="log_key_differs",
@@ -89,7 +93,7 @@ def prove(
     With --pin the key is the one you kept; without, the log's own, and the proof shows only that the log agrees with itself.
     """
     log = connect(ctx).audit
-    verifier, proof = _trusted(log, pin)[-1], log.inclusion(index)
+    verifier, proof = _trusted(log, pin).newest, log.inclusion(index)
     entry, signed = check_inclusion(proof, verifier), verify_checkpoint(proof.checkpoint, verifier)
     found = ProvenEntry(entry=entry, size=signed.size, root=_base64(signed.root), verifier=verifier.text(), proof=proof)
 
@@ -119,14 +123,14 @@ def consistency(
     log = connect(ctx).audit
     kept = None if older.isdigit() else read_file(Path(older)).decode(errors="replace")
     size = int(older) if kept is None else parse_checkpoint(kept).size
-    verifiers, proof = _trusted(log, pin), log.consistency(size, newer)
-    then, now = check_consistency(proof, *verifiers, kept=kept)
+    keys, proof = _trusted(log, pin), log.consistency(size, newer)
+    then, now = check_consistency(proof, keys, kept)
     found = ProvenGrowth(
         older=then.size,
         older_root=_base64(then.root),
         newer=now.size,
         newer_root=_base64(now.root),
-        verifier=verifiers[-1].text(),
+        verifier=keys.newest.text(),
         proof=proof,
     )
 
@@ -274,8 +278,8 @@ def _named(target: str) -> str:
     return target if "://" in target else str(folder_of(target))
 
 
-def _trusted(log: Audit, pin: str | None) -> tuple[Verifier, ...]:
-    """Return the pinned key and those that are shown to follow from it; without a pin, the log's own word for its newest."""
+def _trusted(log: Audit, pin: str | None) -> Succession:
+    """Return the log's keys, trusted because of the pinned one; without a pin, by the log's own word for its newest."""
     keys = log.keys()
     return check_succession(keys, parse_verifier(keys[-1].verifier if pin is None else pin))
 

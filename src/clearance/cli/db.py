@@ -153,7 +153,7 @@ def _check_log(parts: Clearance, tx: Transaction, held: frozenset[str], kept: st
 
     A key that came with the archive counts only where there was none: else whoever forged the log would bring it.
     """
-    from clearance.audit import checkpoint, log, proofs
+    from clearance.audit import log, proofs
 
     keys = parts.settings.keys
     trusted = held or parts.log_keys.held()
@@ -176,14 +176,15 @@ def _check_log(parts: Clearance, tx: Transaction, held: frozenset[str], kept: st
         )
     if kept is None:
         return
-    seen = checkpoint.verify(kept, verifier)
+    known = proofs.check_succession(log.succession(tx, parts.log_keys), verifier)
+    seen = known.verify_kept(kept)
     if seen.size > found.leaves:
         raise Conflict(
             f"this backup's log has {found.leaves} leaves, but {seen.size} were seen: restoring it would cut the log off",
             code="log_would_shrink",
             hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints",
         )
-    proofs.check_consistency(log.prove_consistency(tx, seen.size), verifier, kept=kept)
+    proofs.check_consistency(log.prove_consistency(tx, seen.size), known, kept)
 
 
 def _render_status(found: SchemaStatus) -> None:
