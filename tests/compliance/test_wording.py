@@ -38,6 +38,24 @@ def test_every_metric_of_a_rollout_has_words(name: MetricName) -> None:
 
 
 @pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (None, "—"),
+        (0.00362, "less than a second"),
+        (0.2, "12 s"),
+        (5, "5 min"),
+        (5.5, "5 min 30 s"),
+        (125, "2 h 5 min"),
+        (1440, "1 day"),
+        (4565.5, "3 days 4 h"),
+        (1441, "1 day"),
+    ],
+)
+def test_durations_are_told_in_the_two_largest_units(minutes: float | None, said: str) -> None:
+    assert wording.lasted(minutes) == said
+
+
+@pytest.mark.parametrize(
     ("subject", "data", "said"),
     [
         ("model/car-loan", {}, "car-loan"),

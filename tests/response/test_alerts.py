@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from clearance.access.model import Principal, Role
 from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
+from clearance.audit import log
+from clearance.audit.events import Event
 from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
@@ -107,6 +109,48 @@ def test_the_timeline_of_an_incident_is_what_the_log_says(parts: Clearance, cloc
         "incident.resolved",
     ]
     assert all(found.state is AlertState.RESOLVED for found in report.alerts)
+
+
+def test_an_incident_begins_its_story_at_the_rollout_and_keeps_the_hour_before_apart(
+    parts: Clearance, clock: FixedClock
+) -> None:
+    leaves = [("model/car-loan", Event.MODEL_DELETED, "x"), ("rollout/rol_1", Event.INCIDENT_NOTED, "x")]
+    for subject, event, text in leaves:
+        with parts.database.write() as tx:
+            log.record(tx, event, actor="user:ada", subject=subject, data={"reason": text, "text": text})
+        clock.advance(timedelta(minutes=1))
+    alert = raised(parts)
+    with parts.database.read() as tx:
+        report = service.get_incident(tx, alert.incident or "")
+    assert [entry.subject for entry in report.before] == ["model/car-loan"]
+    assert report.story[0].subject == "rollout/rol_1"
+    assert (*report.before, *report.story) == report.timeline
+
+
+def test_a_load_that_was_refused_begins_the_story_of_its_incident(parts: Clearance) -> None:
+    for event in (Event.VERSION_RETIRED, Event.LOAD_REFUSED):
+        with parts.database.write() as tx:
+            facts = {"environment": "production", "code": "x", "reason": "a byte was flipped"}
+            log.record(tx, event, actor="user:ada", subject="model/car-loan/2", data=facts)
+    alert = raised(parts, replace(ALARM, kind="load.refused", subject="model/car-loan/2"))
+    with parts.database.read() as tx:
+        report = service.get_incident(tx, alert.incident or "")
+    assert [entry.event for entry in report.before] == ["version.retired"]
+    assert [entry.event for entry in report.story] == ["load.refused", "incident.opened", "alert.raised"]
+
+
+def test_what_is_wrong_now_begins_with_pages_and_with_what_nobody_has_taken_on(
+    parts: Clearance, clock: FixedClock
+) -> None:
+    made: list[str] = []
+    for severity in (Severity.PAGE, Severity.PAGE, Severity.TICKET, Severity.TICKET):
+        made.append(raised(parts, replace(ALARM, kind=f"kind {len(made)}", severity=severity)).id)
+        clock.advance(timedelta(minutes=1))
+    with parts.database.write() as tx:
+        service.acknowledge(tx, OPERATOR, made[1])
+        service.resolve_alert(tx, OPERATOR, made[3], "over")
+    with parts.database.read() as tx:
+        assert [made.index(alert.id) for alert in service.alive_alerts(tx)] == [0, 1, 2]
 
 
 def test_a_notification_is_tried_again_until_it_arrives(parts: Clearance, clock: FixedClock) -> None:

@@ -94,6 +94,7 @@ EVENTS: Mapping[Event, str] = {
 """What happened, for people."""
 
 _PAGES = {"rollout": "/rollouts/", "alert": "/alerts/", "incident": "/incidents/", "dataset": "/lineage?of="}
+_UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _ID = re.compile(r"[a-z]+_[0-9a-z]{20,}")
 
 
@@ -155,6 +156,21 @@ def figure(number: float | None) -> str:
     return f"{number:,.0f}" if 1000 <= abs(number) < 1e9 else f"{number:#.3g}" if abs(number) < 1 else f"{number:.4g}"
 
 
+def lasted(minutes: float | None) -> str:
+    """Write a duration in the two largest units that tell it: `2 h 5 min`."""
+    if minutes is None:
+        return "—"
+    left = round(minutes * 60)
+    counted: list[tuple[int, str]] = []
+    for unit, size_of in _UNITS:
+        n, left = divmod(left, size_of)
+        counted.append((n, f"{unit}s" if unit == "day" and n != 1 else unit))
+    first = next((place for place, (n, _) in enumerate(counted) if n), None)
+    if first is None:
+        return "less than a second"
+    return " ".join(f"{n} {unit}" for n, unit in counted[first : first + 2] if n)
+
+
 def percent(share: float | None) -> str:
     """Write a share as a percentage."""
     return "—" if share is None else f"{share:.1%}"
@@ -189,6 +205,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "short": short,
     "figure": figure,
     "percent": percent,
+    "lasted": lasted,
     "size": size,
     "words": words,
     "kind": kind,

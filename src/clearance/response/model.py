@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from clearance.alarm import Alarm, Severity
+from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.errors import Conflict
 from clearance.values import digest_of, request, value
@@ -83,6 +84,28 @@ class IncidentReport:
     incident: Incident
     alerts: tuple[Alert, ...]
     timeline: tuple[Entry, ...]
+
+    @property
+    def story(self) -> tuple[Entry, ...]:
+        """Return the timeline from what led to the incident on: its rollout, the refused load, or its first alert."""
+        return tuple(entry for entry in self.timeline if entry.index >= self._begin)
+
+    @property
+    def before(self) -> tuple[Entry, ...]:
+        """Return what else the log says of the hour before."""
+        return tuple(entry for entry in self.timeline if entry.index < self._begin)
+
+    @property
+    def _begin(self) -> int:
+        things = {f"incident/{self.incident.id}", *(f"alert/{alert.id}" for alert in self.alerts)}
+        things |= {alert.subject for alert in self.alerts if alert.subject.startswith("rollout/")}
+        refused = {alert.subject for alert in self.alerts}
+        began = (
+            entry.index
+            for entry in self.timeline
+            if entry.subject in things or (entry.event == Event.LOAD_REFUSED and entry.subject in refused)
+        )
+        return min(began, default=0)
 
 
 @request

@@ -11,6 +11,7 @@ from clearance.alarm import Alarm, Severity
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
+from clearance.clock import id_before
 from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound
 from clearance.registry import service as registry
 from clearance.response import store
@@ -104,6 +105,16 @@ def get_alert(tx: Transaction, alert_id: str) -> Alert:
     return found
 
 
+def alive_alerts(tx: Transaction, *, limit: int = 1000) -> tuple[Alert, ...]:
+    """Return the alerts that are not over: pages before tickets, what nobody has taken on before the rest, newest first."""
+    found = [
+        alert
+        for state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+        for alert in list_alerts(tx, state=state, limit=limit).items
+    ]
+    return tuple(sorted(found, key=lambda alert: alert.severity is not Severity.PAGE))
+
+
 def list_alerts(
     tx: Transaction,
     *,
@@ -118,7 +129,7 @@ def list_alerts(
         NotFound: no such model.
     """
     registry.check_named(tx, model)
-    found = store.select_alerts(tx, state=state, model=model, before=cursor, limit=limit + 1)
+    found = store.select_alerts(tx, state=state, model=model, before=id_before("alr", cursor), limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else None)
 
 
@@ -141,7 +152,7 @@ def list_incidents(
         NotFound: no such model.
     """
     registry.check_named(tx, model)
-    found = store.select_incidents(tx, model=model, before=cursor, limit=limit + 1)
+    found = store.select_incidents(tx, model=model, before=id_before("inc", cursor), limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else None)
 
 

@@ -19,8 +19,7 @@ from clearance.policy import service as policy
 from clearance.policy.consent import RequestState
 from clearance.registry import service as registry
 from clearance.response import service as response
-from clearance.response.model import Alert, AlertState, IncidentState
-from clearance.storage.database import Transaction
+from clearance.response.model import IncidentState
 from clearance.web.core import page_needs, render
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +33,7 @@ def overview(request: Request, app: App, caller: Annotated[Principal, page_needs
     with app.database.read() as tx:
         entries = log.entries(tx, limit=12).items
         rollouts = delivery.list_rollouts(tx, limit=50).items
-        alive = _alive(tx)
+        alive = response.alive_alerts(tx)
         waiting = policy.list_approvals(tx, caller, state=RequestState.OPEN, limit=_MOST).items
         decisions = policy.list_decisions(tx, limit=30).items
         incidents = response.list_incidents(tx, limit=_MOST).items
@@ -56,13 +55,3 @@ def overview(request: Request, app: App, caller: Annotated[Principal, page_needs
             entries=entries,
             leaves=entries[0].index + 1 if entries else 0,
         )
-
-
-def _alive(tx: Transaction) -> list[Alert]:
-    """Return the alerts that are not over: pages before tickets, what nobody has taken on before the rest."""
-    found = [
-        alert
-        for state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-        for alert in response.list_alerts(tx, state=state, limit=_MOST).items
-    ]
-    return sorted(found, key=lambda alert: alert.severity is not Severity.PAGE)

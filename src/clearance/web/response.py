@@ -11,6 +11,7 @@ from clearance.access.model import Permission, Principal
 from clearance.api.core import App
 from clearance.response import service
 from clearance.response.model import AlertState
+from clearance.response.runbook import RUNBOOK, guidance
 from clearance.web.core import back_to, page_needs, render
 
 router = APIRouter(include_in_schema=False)
@@ -22,11 +23,7 @@ Responder = Annotated[Principal, page_needs(Permission.RESPOND)]
 def alerts(request: Request, app: App, caller: Reader, cursor: str | None = None) -> HTMLResponse:
     """What is wrong now, and what was."""
     with app.database.read() as tx:
-        alive = [
-            alert
-            for state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-            for alert in service.list_alerts(tx, state=state).items
-        ]
+        alive = service.alive_alerts(tx)
         over = service.list_alerts(tx, state=AlertState.RESOLVED, cursor=cursor, limit=50)
         incidents = service.list_incidents(tx, limit=50)
     return render(request, "alerts.html", alive=alive, over=over, incidents=incidents)
@@ -37,7 +34,13 @@ def alert(request: Request, alert_id: str, app: App, caller: Reader) -> HTMLResp
     """One alert with the figures behind it."""
     with app.database.read() as tx:
         found = service.get_alert(tx, alert_id)
-    return render(request, "alert.html", alert=found)
+    return render(request, "alert.html", alert=found, guidance=guidance(found))
+
+
+@router.get("/runbook", response_class=HTMLResponse)
+def runbook(request: Request, caller: Reader) -> HTMLResponse:
+    """What to do when woken, and by kind of alert."""
+    return render(request, "runbook.html", guidance=RUNBOOK)
 
 
 @router.post("/alerts/{alert_id}/acknowledge")
@@ -61,7 +64,8 @@ def incident(request: Request, incident_id: str, app: App, caller: Reader) -> HT
     """One incident with its timeline from the log."""
     with app.database.read() as tx:
         report = service.get_incident(tx, incident_id)
-    return render(request, "incident.html", report=report, incident=report.incident)
+    advice = {found.kind: found for alert in report.alerts if (found := guidance(alert))}
+    return render(request, "incident.html", report=report, incident=report.incident, guidance=advice.values())
 
 
 @router.post("/incidents/{incident_id}/note")
