@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from clearance.errors import InvalidInput
+from clearance.values import bad_cursor
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: nobody means more, and the present with so much added or taken away is still a date."""
@@ -75,6 +77,17 @@ class _Sequence:
 
 
 _sequence = _Sequence()
+
+
+def id_before(prefix: str, cursor: str | None) -> str | None:
+    """Return the identifier that a cursor of a listing by `new_id` names.
+
+    Raises:
+        InvalidInput: it is none (`bad_cursor`).
+    """
+    if cursor is not None and not re.fullmatch(rf"{prefix}_[{_ALPHABET}]{{26}}", cursor):
+        raise bad_cursor(cursor)
+    return cursor
 
 
 def new_id(prefix: str, now: datetime) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, dataclass_transfo
 
 import rfc8785
 
+from clearance.errors import InvalidInput
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
@@ -39,6 +41,24 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next: str | None = None
+
+
+def bad_cursor(cursor: str) -> InvalidInput:
+    """Return the error for a cursor that no page of the listing gave."""
+    return InvalidInput(f"{cursor[:80]!r} is no cursor of this listing", code="bad_cursor", hint="begin without one")
+
+
+def position_of(cursor: str | None) -> int | None:
+    """Return the position that a cursor of a numbered listing names.
+
+    Raises:
+        InvalidInput: it is none that was given out (`bad_cursor`).
+    """
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):  # what 64 bits can hold
+        raise bad_cursor(cursor)
+    return int(cursor)
 
 
 def timestamp(at: datetime) -> str:

@@ -20,6 +20,7 @@ from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.clock import LONGEST
 from clearance.errors import InvalidInput
+from clearance.registry.rules import is_model_name
 from tests.api.test_permissions import flattened
 from tests.conftest import person
 
@@ -185,3 +186,26 @@ def test_what_json_can_not_say_is_refused_before_it_is_sent(
         with pytest.raises(InvalidInput, match=where) as refused:
             send("/tokens", dict, body)
         assert refused.value.code == "not_json"
+
+
+REFUSED_CURSORS = {(422, "bad_cursor"), (422, "bad_digest"), (404, "monitor_not_found")}
+"""A listing of datasets goes on after a digest; nobody monitors the model."""
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "?", "-1", "abc?", "9" * 30, "٣", "0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00_1"]
+)
+def test_a_cursor_that_no_page_gave_is_refused_by_every_listing(
+    http: httpx.Client, sqlite_parts: Clearance, cursor: str
+) -> None:
+    asked, wrong = 0, []
+    for path, route in flattened(server.create(sqlite_parts, console=False).routes):
+        if "cursor" in {each.name for each in queries_of(route.dependant)}:
+            answer = http.get(filled(path, ""), params={"cursor": cursor})
+            asked += 1
+            if "total" in answer.json():
+                assert is_model_name(cursor), "after any name there is a page"
+            elif (answer.status_code, answer.json().get("code")) not in REFUSED_CURSORS:
+                wrong.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+    assert not wrong, "\n".join(wrong)
+    assert asked > 8

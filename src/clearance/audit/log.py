@@ -15,7 +15,7 @@ from clearance.audit.tiles import WIDTH
 from clearance.audit.verification import verify
 from clearance.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from clearance.storage.database import Transaction
-from clearance.values import Page, plain, timestamp
+from clearance.values import Page, plain, position_of, timestamp
 
 __all__ = [
     "UndeclaredEvent",
@@ -163,8 +163,12 @@ def entries(
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Entry]:
-    """Return entries newest first; `subject` also takes what lies under it."""
-    before = int(cursor) if cursor and cursor.isdigit() else None
+    """Return entries newest first; `subject` also takes what lies under it.
+
+    Raises:
+        InvalidInput: a cursor that no page gave (`bad_cursor`).
+    """
+    before = position_of(cursor)
     rows = store.select_leaves(
         tx, subject=subject, event=event.value if event else None, before=before, limit=limit + 1
     )

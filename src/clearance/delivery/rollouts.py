@@ -7,6 +7,7 @@ from dataclasses import replace
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.clock import id_before
 from clearance.delivery import store, strategy, strategy_source
 from clearance.delivery.model import (
     ACTIVE,
@@ -173,7 +174,7 @@ def list_rollouts(
         NotFound: no such model.
     """
     registry.check_named(tx, model)
-    found = store.select_rollouts(tx, model=model, active=active, before=cursor, limit=limit + 1)
+    found = store.select_rollouts(tx, model=model, active=active, before=id_before("rol", cursor), limit=limit + 1)
     return Page(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from clearance.errors import InvalidInput, NotFound
+from clearance.errors import NotFound
 from clearance.monitoring import store
 from clearance.monitoring.evaluation import evaluate
 from clearance.monitoring.model import Figure, WindowSummary
 from clearance.monitoring.monitors import configure_monitor, get_monitor, list_monitors
+from clearance.sdk.events import when
 from clearance.statistics.verdicts import Verdict
 from clearance.storage.database import Transaction
-from clearance.values import Page, timestamp
+from clearance.values import Page, bad_cursor, timestamp
 
 __all__ = [
     "configure_monitor",
@@ -88,16 +89,13 @@ def profiles(tx: Transaction, model: str, environment: str, start: datetime) -> 
 
 def _at(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InvalidInput(f"{text[:80]!r} is no cursor of this listing", code="bad_cursor", hint="begin without one")
-    return found
+        return when(text)
+    except (ValueError, OverflowError) as error:
+        raise bad_cursor(text) from error
 
 
 def _place(cursor: str) -> tuple[datetime, int]:
     start, _, position = cursor.rpartition("_")
     if not (position.isascii() and position.isdigit() and len(position) < 10):
-        raise InvalidInput(f"{cursor[:80]!r} is no cursor of this listing", code="bad_cursor", hint="begin without one")
+        raise bad_cursor(cursor)
     return _at(start), int(position)

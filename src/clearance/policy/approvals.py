@@ -13,12 +13,12 @@ from clearance.evidence import service as evidence
 from clearance.evidence.keyring import Keyring
 from clearance.policy import consent_store
 from clearance.policy.consent import ApprovalRequest, RequestState, Voted
-from clearance.policy.decisions import decide, lock, position_of
+from clearance.policy.decisions import decide, lock
 from clearance.policy.engine import Engine
 from clearance.policy.model import Vote
 from clearance.registry import service as registry
 from clearance.storage.database import Transaction
-from clearance.values import Page, plain
+from clearance.values import Page, plain, position_of
 
 _LONGEST_COMMENT = 4000
 

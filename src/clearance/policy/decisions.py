@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import Conflict, InvalidInput, NotFound
+from clearance.errors import Conflict, NotFound
 from clearance.evidence import predicates, statement, vsa
 from clearance.evidence import service as evidence
 from clearance.evidence.keyring import Keyring
@@ -21,7 +21,7 @@ from clearance.policy.pack import InstalledPack, Pack
 from clearance.registry import service as registry
 from clearance.registry.model import Version
 from clearance.storage.database import Transaction
-from clearance.values import Page, digest_of, plain
+from clearance.values import Page, digest_of, plain, position_of
 
 VERIFIER = "https://clearance.dev/verifier"
 """Who decides, as verification summaries name it."""
@@ -137,19 +137,6 @@ def list_decisions(
     )
     items = tuple(decision for _, decision in found[:limit])
     return Page(items=items, next=str(found[limit - 1][0]) if len(found) > limit else None)
-
-
-def position_of(cursor: str | None) -> int | None:
-    """Return the position that a cursor names.
-
-    Raises:
-        InvalidInput: it is none that was given out.
-    """
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise InvalidInput(f"{cursor[:80]!r} is not a cursor", code="bad_cursor", hint="send `next` of the page before")
-    return int(cursor)
 
 
 def _pack_for(tx: Transaction, found: Facts) -> InstalledPack:

@@ -10,11 +10,10 @@ from clearance.audit.events import Event
 from clearance.errors import Conflict
 from clearance.registry import rules, store, summaries
 from clearance.registry.dataset_file import Contents
-from clearance.registry.lookup import bad_cursor
 from clearance.registry.model import Dataset
 from clearance.storage.blobs import check_digest
 from clearance.storage.database import Transaction
-from clearance.values import Page, digest_of
+from clearance.values import Page, bad_cursor, digest_of
 
 
 def register_dataset(tx: Transaction, caller: Principal, contents: Contents, *, name: str) -> Dataset:

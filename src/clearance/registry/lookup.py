@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearance.errors import Denied, InvalidInput, NotFound
+from clearance.errors import Denied, NotFound
 from clearance.registry import rules, store
 from clearance.registry.model import Dataset, Model, Version
 from clearance.storage.blobs import check_digest
@@ -82,8 +82,3 @@ def get_dataset(tx: Transaction, digest: str) -> Dataset:
             f"there is no dataset {digest}", code="dataset_not_found", hint="`clearance datasets list` shows all"
         )
     return found
-
-
-def bad_cursor(cursor: str) -> InvalidInput:
-    """Return the error for a cursor that no page of the listing gave."""
-    return InvalidInput(f"{cursor[:80]!r} is no cursor of this listing", code="bad_cursor", hint="begin without one")

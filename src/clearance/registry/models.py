@@ -11,12 +11,12 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.errors import Conflict
 from clearance.registry import questionnaire, rules, store, summaries, templates
-from clearance.registry.lookup import bad_cursor, get_model
+from clearance.registry.lookup import get_model
 from clearance.registry.model import Lifecycle, LoweredRisk, Model, ModelChange, NewModel, Risk, VersionStatus
 from clearance.registry.risk import below, judge
 from clearance.registry.versions import set_status
 from clearance.storage.database import Transaction
-from clearance.values import Page
+from clearance.values import Page, bad_cursor
 
 
 def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:

@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from clearance.registry import rules
-from clearance.registry.lookup import bad_cursor
 from clearance.registry.model import Risk
 from clearance.registry.search_filter import ModelFilter, ModelPage, ModelSort
 from clearance.registry.store import model_of, models, tags
 from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction
+from clearance.values import bad_cursor
 
 _MOST_WORDS = 20
 

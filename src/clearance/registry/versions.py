@@ -14,7 +14,7 @@ from clearance.registry import model as values
 from clearance.registry import rules, store, summaries
 from clearance.registry.artifacts import claims
 from clearance.registry.contract import ModelContract, check_contract
-from clearance.registry.lookup import bad_cursor, get_model, get_version
+from clearance.registry.lookup import get_model, get_version
 from clearance.registry.model import (
     Completeness,
     Lifecycle,
@@ -28,7 +28,7 @@ from clearance.registry.model import (
 )
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
-from clearance.values import Page, digest_of
+from clearance.values import Page, digest_of, position_of
 
 _NAMED_IN_MESSAGE = 3
 _STATUS_EVENTS = {
@@ -145,9 +145,7 @@ def list_versions(tx: Transaction, model: str, *, cursor: str | None = None, lim
         NotFound: no such model.
     """
     get_model(tx, model)
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise bad_cursor(cursor)
-    found = store.list_versions(tx, model, before=None if cursor is None else int(cursor), limit=limit + 1)
+    found = store.list_versions(tx, model, before=position_of(cursor), limit=limit + 1)
     return Page(items=tuple(found[:limit]), next=str(found[limit - 1].number) if len(found) > limit else None)
 
 

@@ -23,11 +23,11 @@ from clearance.registry.flows.model import (
     no_such_dataset,
     split_version,
 )
-from clearance.registry.lookup import bad_cursor, get_dataset, get_version
+from clearance.registry.lookup import get_dataset, get_version
 from clearance.registry.rules import parse_version_name
 from clearance.storage.blobs import check_digest
 from clearance.storage.database import Transaction
-from clearance.values import Page
+from clearance.values import Page, bad_cursor
 
 
 def see(tx: Transaction, sighting: Sighting) -> tuple[str, ...]:
