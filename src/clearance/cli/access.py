@@ -13,6 +13,7 @@ from clearance.cli.core import Json, connect, say, show, table
 from clearance.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Issue, rotate and revoke tokens.")
+TokenId = Annotated[str, typer.Argument(help="Which token: `clearance tokens list` shows their ids.")]
 _SOON = timedelta(days=14)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -42,7 +43,7 @@ def issue(
 @app.command("rotate")
 def rotate(
     ctx: typer.Context,
-    token_id: str,
+    token_id: TokenId,
     overlap: Annotated[str, typer.Option(help="How long the old one still works: 30m, 1h, 2d.")] = "1h",
     json: Json = False,
 ) -> None:
@@ -78,7 +79,7 @@ def listing(ctx: typer.Context, json: Json = False) -> None:
 
 
 @app.command("revoke")
-def revoke(ctx: typer.Context, token_id: str, json: Json = False) -> None:
+def revoke(ctx: typer.Context, token_id: TokenId, json: Json = False) -> None:
     """Make a token useless from now on."""
     show(connect(ctx).access.revoke(token_id), json, lambda token: say(f"{token.id} of {token.name} no longer works."))
 

@@ -11,6 +11,7 @@ from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import Alert, AlertState
 
 app = typer.Typer(no_args_is_help=True, help="See what is wrong, take it on, say that it is over.")
+AlertId = Annotated[str, typer.Argument(help="Which alert: `clearance alerts list` shows their ids.")]
 
 
 @app.command("list")
@@ -35,13 +36,13 @@ def listing(
 
 
 @app.command("show")
-def one(ctx: typer.Context, alert_id: str, json: Json = False) -> None:
+def one(ctx: typer.Context, alert_id: AlertId, json: Json = False) -> None:
     """Show an alert with the figures behind it."""
     show(connect(ctx).alerts.get(alert_id), json, _render)
 
 
 @app.command("acknowledge")
-def acknowledge(ctx: typer.Context, alert_id: str, json: Json = False) -> None:
+def acknowledge(ctx: typer.Context, alert_id: AlertId, json: Json = False) -> None:
     """Say that you are on it."""
     show(connect(ctx).alerts.acknowledge(alert_id), json, _render)
 
@@ -49,7 +50,7 @@ def acknowledge(ctx: typer.Context, alert_id: str, json: Json = False) -> None:
 @app.command("resolve")
 def resolve(
     ctx: typer.Context,
-    alert_id: str,
+    alert_id: AlertId,
     reason: Annotated[str, typer.Option(help="Why it is over.")],
     json: Json = False,
 ) -> None:

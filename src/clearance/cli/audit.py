@@ -22,6 +22,7 @@ from clearance.audit.sources import open_source, open_target
 from clearance.cli.core import DENIED, Json, Limit, Port, connect, folder_of, note, read_file, say, show, table
 from clearance.clock import SystemClock
 from clearance.errors import InvalidInput, VerificationFailed
+from clearance.values import value
 
 if TYPE_CHECKING:
     from clearance.client.audit import Audit
@@ -269,13 +270,30 @@ def rotate_key(
 
 
 @app.command("checkpoint")
-def checkpoint(ctx: typer.Context) -> None:
-    """Print the newest signed checkpoint."""
-    typer.echo(connect(ctx).audit.checkpoint(), nl=False)
+def checkpoint(ctx: typer.Context, json: Json = False) -> None:
+    """Print the newest signed checkpoint, nothing of an empty log; with --json also what it says, by name."""
+    show(_read(connect(ctx).audit.checkpoint()), json, lambda found: typer.echo(found.note, nl=False))
 
 
 def _named(target: str) -> str:
     return target if "://" in target else str(folder_of(target))
+
+
+@value
+class Newest:
+    """A signed checkpoint: the note as it is signed, and what it says; of an empty log nothing is signed."""
+
+    origin: str
+    size: int
+    root: str
+    note: str
+
+
+def _read(note: str) -> Newest:
+    if not note:
+        return Newest(origin="", size=0, root="", note="")
+    found = parse_checkpoint(note)
+    return Newest(origin=found.origin, size=found.size, root=_base64(found.root), note=note)
 
 
 def _trusted(log: Audit, pin: str | None) -> Succession:

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from clearance.checks.model import Figure, StoredResult, SuiteRun, SuiteText
-from clearance.cli.core import DENIED, Json, connect, read_file, say, show, table
+from clearance.cli.core import DENIED, Json, Model, Number, connect, read_file, say, show, table
 from clearance.cli.facts import DATA, counted
 from clearance.client.client import Client
 from clearance.errors import InvalidInput
 from clearance.statistics.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Run suites over versions; see what they found.")
+Named = Annotated[str, typer.Argument(help="The suite's name, as `clearance checks suites` lists it.")]
 
 _STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.NOT_APPLICABLE: "dim"}
 _FINE = {Verdict.PASSED, Verdict.NOT_APPLICABLE}
@@ -24,8 +25,8 @@ _FINE = {Verdict.PASSED, Verdict.NOT_APPLICABLE}
 @app.command("run")
 def run(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     suite: Annotated[
         str,
         typer.Option(
@@ -62,13 +63,13 @@ def suites(ctx: typer.Context, json: Json = False) -> None:
 
 
 @app.command("suite")
-def suite_text(ctx: typer.Context, name: str, json: Json = False) -> None:
+def suite_text(ctx: typer.Context, name: Named, json: Json = False) -> None:
     """Print a suite's YAML, to read or to begin one's own with."""
     show(connect(ctx).checks.suite(name), json, lambda found: typer.echo(found.source, nl=False))
 
 
 @app.command("show")
-def results(ctx: typer.Context, model: str, number: int, json: Json = False) -> None:
+def results(ctx: typer.Context, model: Model, number: Number, json: Json = False) -> None:
     """Show the newest result of each check of a version, with its figures."""
     empty = (
         f"Nothing was checked yet. `clearance checks run {model} {number} --suite lending --data holdout=FILE` does."

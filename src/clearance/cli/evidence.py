@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, read_file, say, show, table
+from clearance.cli.core import Json, Model, Number, connect, read_file, say, show, table
 from clearance.evidence import dsse, keys, predicates, statement, strict
 from clearance.evidence.model import ArtifactSignature, StoredStatement
 
@@ -17,8 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="Sign versions, add statements, see
 @app.command("list")
 def listing(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     kind: Annotated[str | None, typer.Option("--type", help="Only this predicate type, a URI.")] = None,
     json: Json = False,
 ) -> None:
@@ -45,7 +45,7 @@ def listing(
 
 
 @app.command("sign")
-def sign(ctx: typer.Context, model: str, number: int, json: Json = False) -> None:
+def sign(ctx: typer.Context, model: Model, number: Number, json: Json = False) -> None:
     """Sign a version's files (OpenSSF Model Signing) and its provenance (SLSA) with the installation's key."""
     show(connect(ctx).evidence.sign(model, number), json, _render_signature)
 
@@ -53,8 +53,8 @@ def sign(ctx: typer.Context, model: str, number: int, json: Json = False) -> Non
 @app.command("add-signature")
 def add_signature(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     file: Annotated[Path, typer.Argument(help="The bundle that `model_signing sign key` wrote.")],
     json: Json = False,
 ) -> None:
@@ -64,7 +64,7 @@ def add_signature(
 
 
 @app.command("signature")
-def signature(ctx: typer.Context, model: str, number: int, json: Json = False) -> None:
+def signature(ctx: typer.Context, model: Model, number: Number, json: Json = False) -> None:
     """Show who signed a version's files."""
     show(connect(ctx).evidence.signature(model, number), json, _render_signature)
 
@@ -72,8 +72,8 @@ def signature(ctx: typer.Context, model: str, number: int, json: Json = False) -
 @app.command("add")
 def add(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     file: Annotated[Path, typer.Argument(help="DSSE envelope (JSON) with an in-toto statement.")],
     json: Json = False,
 ) -> None:
@@ -84,8 +84,8 @@ def add(
 @app.command("attest")
 def attest(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     predicate: Annotated[Path, typer.Argument(help="The claim: a JSON object.")],
     kind: Annotated[str, typer.Option("--type", help="Its predicate type, a URI.")],
     key: Annotated[Path, typer.Option(help="Private key (PEM) to sign with; its public half must be trusted.")],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.core import Json, Model, connect, say, show, table
 from clearance.gateway.model import GatewayStatus, RouteStatus
 
 app = typer.Typer(no_args_is_help=True, help="See what the gateway serves and refuses.")
@@ -21,7 +21,7 @@ def status(ctx: typer.Context, json: Json = False) -> None:
 @app.command("reload")
 def reload(
     ctx: typer.Context,
-    model: str,
+    model: Model,
     environment: Annotated[str, typer.Option(help="Where it serves.")] = "production",
     json: Json = False,
 ) -> None:

@@ -11,6 +11,7 @@ from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import IncidentReport
 
 app = typer.Typer(no_args_is_help=True, help="Work on incidents: timeline, notes, resolution.")
+IncidentId = Annotated[str, typer.Argument(help="Which incident: `clearance incidents list` shows their ids.")]
 
 
 @app.command("list")
@@ -34,13 +35,18 @@ def listing(
 
 
 @app.command("show")
-def one(ctx: typer.Context, incident_id: str, json: Json = False) -> None:
+def one(ctx: typer.Context, incident_id: IncidentId, json: Json = False) -> None:
     """Show an incident with its timeline."""
     show(connect(ctx).incidents.get(incident_id), json, _render)
 
 
 @app.command("note")
-def note(ctx: typer.Context, incident_id: str, text: str, json: Json = False) -> None:
+def note(
+    ctx: typer.Context,
+    incident_id: IncidentId,
+    text: Annotated[str, typer.Argument(help="What to write there.")],
+    json: Json = False,
+) -> None:
     """Add a line to an incident's timeline."""
     show(connect(ctx).incidents.note(incident_id, text), json, _render)
 
@@ -48,7 +54,7 @@ def note(ctx: typer.Context, incident_id: str, text: str, json: Json = False) ->
 @app.command("resolve")
 def resolve(
     ctx: typer.Context,
-    incident_id: str,
+    incident_id: IncidentId,
     cause: Annotated[str, typer.Option(help="What it was.")],
     json: Json = False,
 ) -> None:

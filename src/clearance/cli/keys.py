@@ -57,7 +57,7 @@ def trust(
 @app.command("revoke")
 def revoke(
     ctx: typer.Context,
-    key_id: str,
+    key_id: Annotated[str, typer.Argument(help="Which key: `clearance keys list` shows their ids.")],
     reason: Annotated[str, typer.Option(help="Why; it goes into the log.")],
     json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from clearance.audit.checkpoint import parse_verifier
-from clearance.cli.core import DENIED, Json, connect, console, read_file, say, show, write_file
+from clearance.cli.core import DENIED, Json, Model, Number, connect, console, read_file, say, show, write_file
 from clearance.errors import InvalidInput
 from clearance.evidence.passport_check import PassportReport, verify
 from clearance.evidence.passport_claims import Pins
@@ -26,8 +26,8 @@ _MARKS = {Verdict.PASSED: "[green]verified[/]", Verdict.FAILED: "[red bold]FAILE
 @app.command("export")
 def export(
     ctx: typer.Context,
-    model: str,
-    number: int,
+    model: Model,
+    number: Number,
     file: Annotated[Path, typer.Argument(help="Where to write it.")],
     environment: Annotated[str, typer.Option(help="Which decision to take along.")] = "production",
     json: Json = False,
@@ -41,7 +41,7 @@ def export(
 
 @app.command("verify")
 def check(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="The passport, as `clearance passport export` wrote it.")],
     pin_log: Annotated[
         str | None, typer.Option(help="Verifier string of the log, as `clearance audit key` prints it.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clearance.cli.capture import by_when, capture, contract_of, fill
-from clearance.cli.core import Json, connect, note, say, show, table
+from clearance.cli.core import Json, Model, Number, connect, note, say, show, table
 from clearance.cli.export import export
 from clearance.cli.facts import DATA, counted, facts, short
 from clearance.errors import InvalidInput
@@ -31,8 +31,6 @@ app.command("export")(export)
 app.command("capture")(capture)
 app.command("fill")(fill)
 app.command("contract")(contract_of)
-Model = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
-Number = Annotated[int, typer.Argument(help="The version's number.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever asks in a year.")]
 
 
