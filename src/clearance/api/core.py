@@ -110,6 +110,24 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def base_of(request: Request) -> str:
+    """Return the address under which people reach this server: as the settings say, else as this request came here.
+
+    Scheme, host with its port, and whatever stands before our own paths; it does not end with a slash.
+    """
+    named = parts(request).settings.public_url
+    host = request.headers.get("host")
+    if named or not host:
+        return named or str(request.base_url).rstrip("/")
+    return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}".rstrip("/")
+
+
+def hosts_of(request: Request) -> tuple[str, ...]:
+    """Return what this server is called, each with its port where that is not the scheme's own: by this caller, and by its settings."""
+    called = (request.headers.get("host", ""), parts(request).settings.public_url.partition("://")[2].partition("/")[0])
+    return tuple(filter(None, called))
+
+
 def _local(request: Request) -> Principal | None:
     found: Principal | None = request.scope.get("clearance.principal")
     return found

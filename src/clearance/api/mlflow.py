@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from clearance.access.model import NOWHERE, Permission, Place, Principal, require
 from clearance.api.answers import Answers
-from clearance.api.core import EXPIRES, known
+from clearance.api.core import EXPIRES, base_of, hosts_of, known
 from clearance.app import Clearance
 from clearance.errors import ClearanceError
 from clearance.integrations.mlflow import requests, sources, store
@@ -137,13 +137,7 @@ def _question(endpoint: Endpoint, request: Request) -> Hashable | None:
     scope = request.scope
     if endpoint.writes or scope["method"] != "GET" or not scope["query_string"]:
         return None
-    return scope["path"], scope["query_string"], _address(request)
-
-
-def _address(request: Request) -> str:
-    """Return the address that a request came to: scheme, host, and whatever stands before our own paths."""
-    scope = request.scope
-    return f"{scope['scheme']}://{request.headers.get('host', '')}{scope.get('root_path', '')}"
+    return scope["path"], scope["query_string"], base_of(request)
 
 
 def _failed(error: ClearanceError) -> tuple[int, bytes]:
@@ -171,8 +165,7 @@ def _is_narrowed(principal: Principal) -> bool:
 def _carry_out(
     opened: AbstractContextManager[Transaction], parts: Clearance, endpoint: Endpoint, request: Request, sent: _Sent
 ) -> Message:
-    host = request.headers.get("host", "")
-    context = Context(parts.blobs, parts.gate, parts.guards, _address(request), host)
+    context = Context(parts.blobs, parts.gate, parts.guards, base_of(request), hosts_of(request))
     with opened as tx:
         answer = endpoint.run(tx, _admit(tx, endpoint, sent), context, sent.asked)
     if isinstance(answer, ClearanceError):

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from clearance.access import service as access
 from clearance.access.oidc import Departure, Oidc
-from clearance.api.core import COOKIE, STATUS, App, address_of
+from clearance.api.core import COOKIE, STATUS, App, address_of, base_of
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
 from clearance.web.core import FOLDER, HEADERS, back_to, render, require_own_site
@@ -49,7 +49,7 @@ def login(
     except (Unauthenticated, RateLimited) as error:
         return _login_page(request, app, next, error)
     answer = back_to(_local(next))
-    answer.set_cookie(COOKIE, token.strip(), httponly=True, samesite="strict", secure=_is_secure(request, app))
+    answer.set_cookie(COOKIE, token.strip(), httponly=True, samesite="strict", secure=_is_secure(request))
     return answer
 
 
@@ -57,7 +57,7 @@ def login(
 def to_provider(request: Request, app: App, next: str = "/") -> Response:  # noqa: A002  # the field's usual name
     """Send the browser to the identity provider."""
     try:
-        departure = _provider(app).depart(_callback(request, app))
+        departure = _provider(app).depart(_callback(request))
     except Unavailable as error:
         return _login_page(request, app, next, error)
     answer = RedirectResponse(departure.url, status_code=303, headers={"cache-control": "no-store"})
@@ -70,7 +70,7 @@ def to_provider(request: Request, app: App, next: str = "/") -> Response:  # noq
         path="/login",
         httponly=True,
         samesite="lax",
-        secure=_is_secure(request, app),
+        secure=_is_secure(request),
     )
     return answer
 
@@ -90,7 +90,7 @@ def from_provider(
                 f"the identity provider did not log you in: {error[:100] or 'it sent no code'}", code="login_refused"
             )
         with app.sessions.attempt(address_of(request)):
-            identity = _provider(app).arrive(code, departure, _callback(request, app))
+            identity = _provider(app).arrive(code, departure, _callback(request))
         with app.database.write() as tx:
             opened = access.open_session(tx, identity, app.settings.session_hours)
     except (Unauthenticated, Unavailable, RateLimited, InvalidInput) as refused:
@@ -104,7 +104,7 @@ def from_provider(
             max_age=seconds,
             httponly=True,
             samesite="lax",  # the way back from the provider counts as coming from its site
-            secure=_is_secure(request, app),
+            secure=_is_secure(request),
         )
     answer.delete_cookie(UNDERWAY, path="/login")
     return answer
@@ -205,18 +205,14 @@ def _end(app: Clearance, session: str, address: str) -> bool:
 def _farewell(request: Request, app: Clearance) -> str | None:
     """Return where one logs out of the provider too, if it says so."""
     try:
-        return None if app.oidc is None else app.oidc.farewell(_base(request, app) + "/login")
+        return None if app.oidc is None else app.oidc.farewell(base_of(request) + "/login")
     except Unavailable:  # whoever is logged out here need not hear that the provider is away
         return None
 
 
-def _callback(request: Request, app: Clearance) -> str:
-    return _base(request, app) + _CALLBACK
+def _callback(request: Request) -> str:
+    return base_of(request) + _CALLBACK
 
 
-def _base(request: Request, app: Clearance) -> str:
-    return app.settings.public_url or str(request.base_url).rstrip("/")
-
-
-def _is_secure(request: Request, app: Clearance) -> bool:
-    return _base(request, app).startswith("https://")
+def _is_secure(request: Request) -> bool:
+    return base_of(request).startswith("https://")

@@ -20,6 +20,7 @@ from clearance.delivery.model import NewPromotion, RollbackRequest
 from clearance.errors import ClearanceError, Conflict
 from clearance.integrations.mlflow import models, pointers
 from clearance.integrations.mlflow import store as protocol_store
+from clearance.integrations.mlflow.artifacts import service as artifacts
 from clearance.integrations.mlflow.context import Context
 from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX
 from clearance.integrations.mlflow.errors import body_of
@@ -408,7 +409,7 @@ def test_what_serves_is_neither_archived_nor_deleted(mlflow: Registry, parts: Cl
 
 
 def test_of_many_who_create_a_model_at_once_one_does_and_the_others_hear_that_it_is_there(parts: Clearance) -> None:
-    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", "clearance.test")
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", ("clearance.test",))
 
     def create(name: str) -> str:
         try:
@@ -426,7 +427,7 @@ def test_of_many_who_create_a_model_at_once_one_does_and_the_others_hear_that_it
 def test_many_moves_of_one_version_at_once_all_succeed(parts: Clearance, mlflow: Registry) -> None:
     mlflow.create("m")
     mlflow.add("m")
-    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", "clearance.test")
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", ("clearance.test",))
 
     def move(stage: str) -> object:
         with parts.database.write() as tx:
@@ -701,6 +702,32 @@ def test_an_address_of_files_is_told_as_each_caller_calls_the_server(
         sqlite_mlflow.http.headers["host"] = host
         source = sqlite_mlflow.get_version("m", number).version["source"]
         assert source.startswith(f"http://{host}/"), source
+
+
+def test_the_public_address_is_told_and_known_however_a_proxy_asks(
+    speak: Callable[..., Registry], sqlite_parts: Clearance
+) -> None:
+    public = "https://clearance.example.com:8443"
+    parts = Clearance(replace(sqlite_parts.settings, public_url=public), sqlite_parts.clock)
+    try:
+        spoken = speak(parts)
+        spoken.http.headers["host"] = "clearance.example.com"
+        spoken.create("m")
+        number = add_files(parts, "m")
+        told = f"{public}/api/2.0/mlflow-artifacts/artifacts/versions/m/{number}"
+        assert spoken.get_version("m", number).version["source"] == told
+        asked = {"name": "m", "version": str(number)}
+        assert spoken.call("GET", "model-versions/get-download-uri", **asked).body["artifact_uri"] == told
+        digest, _ = parts.blobs.put([b"weights"])
+        with parts.database.write() as tx:
+            artifacts.put(tx, ROOT, parts.blobs, "exp/1/model/weights", digest)
+        for place in (public, "http://clearance.example.com", "mlflow-artifacts://clearance.example.com:8443"):
+            source = f"{place}/api/2.0/mlflow-artifacts/artifacts/exp/1/model"
+            made = int(spoken.add("m", source).version["version"])
+            with parts.database.read() as tx:
+                assert [file.sha256 for file in registry.get_version(tx, "m", made).files] == [digest], place
+    finally:
+        parts.close()
 
 
 def test_what_one_may_read_is_not_told_to_whoever_may_not(

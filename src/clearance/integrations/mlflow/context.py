@@ -32,15 +32,15 @@ Asked = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the installation that a call needs, and the address that it came to."""
+    """The parts of the installation that a call needs, and where this server is reached."""
 
     blobs: BlobStore
     gate: Gate
     guards: Guards
     base_url: str
     """Scheme, host, and whatever stands before our own paths."""
-    host: str
-    """What the caller calls this server, with its port."""
+    hosts: tuple[str, ...]
+    """What this server is called, each with its port."""
 
 
 Answer = Message | ClearanceError

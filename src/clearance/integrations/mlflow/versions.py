@@ -208,7 +208,7 @@ def _new(tx: Transaction, context: Context, source: str, copied: Version | None)
         if copied.digest and copied.source.kind in {SourceKind.FILES, SourceKind.REFERENCE}:
             return NewVersion(files=copied.files, contract=copied.contract, provenance=came_from)
         return NewVersion(source=copied.source, contract=copied.contract, provenance=came_from)
-    if files := artifacts.held(tx, source, [context.host]):
+    if files := artifacts.held(tx, source, context.hosts):
         return NewVersion(files=files, source=Source(uri=source))
     return NewVersion(source=Source(kind=SourceKind.REFERENCE, uri=source))
 

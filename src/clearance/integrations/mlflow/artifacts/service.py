@@ -97,7 +97,7 @@ def held(tx: Transaction, uri: str, hosts: Iterable[str] = ()) -> tuple[File, ..
         tx: transaction to read in.
         uri: what a client gives as the source of a version: an address of artifacts here (`model.path_of`), or
             `models:/m-…` of a logged model whose files were uploaded here.
-        hosts: what this server is called (the `Host` of the request), so that its own addresses are known.
+        hosts: what this server is called, so that its own addresses are known.
     """
     model_id = paths.logged_model_named(uri)
     if model_id is not None:
