@@ -29,6 +29,10 @@ class Settings:
     """Bearer token for that server, or where it stands: `env:NAME` or `file:/path`."""
     public_url: str
     """Address under which people reach this server, such as `https://clearance.example.com`; empty: as they asked for it."""
+    trusted_proxies: str
+    """Addresses or networks of proxies, by commas, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+
+    Empty: nobody's, so that nobody chooses the address that failed log-ins are counted for."""
     log_origin: str
     """Name of the audit log in its checkpoints (C2SP origin line); it can't change after the first leaf."""
     log_witnesses: str
@@ -131,6 +135,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         url=found.get("url", "").rstrip("/"),
         token=found.get("token", ""),
         public_url=_address(found, "public_url").rstrip("/"),
+        trusted_proxies=_networks(found, "trusted_proxies"),
         log_origin=found.get("log_origin", "clearance.local/log"),
         log_witnesses=found.get("log_witnesses", ""),
         log_quorum=int(_number(found, "log_quorum", 0)),
@@ -203,6 +208,23 @@ def _address(found: Mapping[str, str], name: str, *, reference: bool = False) ->
             hint=f"such as https://{name.partition('_')[0]}.example.com; unset it to do without",
         )
     return text
+
+
+def _networks(found: Mapping[str, str], name: str) -> str:
+    """Return addresses and networks, by commas without spaces."""
+    import ipaddress
+
+    texts = list(filter(None, (text.strip() for text in found.get(name, "").split(","))))
+    for text in texts:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            raise InvalidInput(
+                f"{PREFIX}{name.upper()} has {text!r}, which is no IP address or network",
+                code="bad_setting",
+                hint="such as 10.0.0.5,10.1.0.0/24; unset it to believe no proxy",
+            ) from error
+    return ",".join(texts)
 
 
 def _number(found: Mapping[str, str], name: str, default: float) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clearance.errors import InvalidInput
 from clearance.settings import load
+from tests.server.process import Server
 
 
 def test_a_server_evaluates_every_minute_and_posts_nowhere_unless_told(tmp_path: Path) -> None:
@@ -91,3 +94,42 @@ def test_a_server_with_a_wrong_setting_says_so_before_it_listens(
 def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
     done = serve(tmp_path, "--port", port)
     assert (done.returncode, "from 0 to 65535" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("", ""), ("10.0.0.5", "10.0.0.5"), (" 10.0.0.5, 10.1.0.0/24 ,::1,", "10.0.0.5,10.1.0.0/24,::1")],
+)
+def test_proxies_are_named_by_address_or_network(tmp_path: Path, text: str, kept: str) -> None:
+    assert load({"CLEARANCE_TRUSTED_PROXIES": text}, home=tmp_path).trusted_proxies == kept
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example.com", "10.0.0.5/24", "10.0.0.5:8080", "10.0.0.5;10.0.0.6"])
+def test_a_proxy_that_is_no_address_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidInput, match="CLEARANCE_TRUSTED_PROXIES has"):
+        load({"CLEARANCE_TRUSTED_PROXIES": text}, home=tmp_path)
+
+
+def _guesses(server: Server, addresses: list[str]) -> list[int]:
+    with httpx.Client(base_url=server.url) as http:
+        return [
+            http.get(
+                "/api/v1/models", headers={"authorization": f"Bearer clr_wrong{n}", "x-forwarded-for": address}
+            ).status_code
+            for n, address in enumerate(addresses)
+        ]
+
+
+def test_who_guesses_tokens_chooses_no_address_to_be_counted_for(serve: Callable[..., Server]) -> None:
+    many = [f"10.1.{n}.1" for n in range(25)]
+    server = serve()
+    server.start()
+    assert _guesses(server, many)[21:] == [429] * 4
+
+
+def test_behind_a_proxy_that_is_trusted_each_address_is_counted_by_itself(serve: Callable[..., Server]) -> None:
+    many = [f"10.1.{n}.1" for n in range(25)]
+    server = serve(trusted_proxies="127.0.0.1")
+    server.start()
+    assert set(_guesses(server, many)) == {401}
+    assert _guesses(server, ["10.2.0.1"] * 25)[21:] == [429] * 4

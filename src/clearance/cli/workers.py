@@ -117,6 +117,8 @@ def _serve(settings: Settings, listener: socket.socket, access_log: bool) -> Non
             _application(settings),
             log_level="info",
             access_log=access_log,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
