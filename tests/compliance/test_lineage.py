@@ -70,7 +70,7 @@ def serve(parts: Clearance, version: Version) -> None:
         assert delivery.promote(tx, ADA, parts.gate, NewPromotion(model=version.model, number=version.number)).moved
 
 
-def pipeline(parts: Clearance, *, sources: Any = FROM_RAW) -> Version:
+def pipeline(parts: Clearance, *, raw: dict[str, str] = RAW, sources: Any = FROM_RAW) -> Version:
     """raw@41 → clean@7 → features@3, on which a run trained the version that serves."""
     prepare(parts, versions=0)
     take(
@@ -78,7 +78,7 @@ def pipeline(parts: Clearance, *, sources: Any = FROM_RAW) -> Version:
         run_event(
             "clean",
             1,
-            inputs=[dataset("raw", version="41", columns=RAW)],
+            inputs=[dataset("raw", version="41", columns=raw)],
             outputs=[dataset("clean", version="7", columns=CLEAN, sources=sources)],
         ),
         run_event("train", 2, hours=1, inputs=[dataset("clean", version="7")]),
@@ -242,12 +242,8 @@ def test_a_column_that_went_is_found_under_the_version_by_its_column_lineage(par
 
 
 def test_without_column_lineage_the_same_name_is_taken_and_said_to_be_uncertain(sqlite_parts: Clearance) -> None:
-    pipeline(sqlite_parts, sources=None)
-    take(
-        sqlite_parts,
-        dataset_event(dataset("raw", columns={**RAW, "income_eur": "FLOAT"}), hours=5),
-        dataset_event(dataset("raw", columns=RAW), hours=6),
-    )
+    pipeline(sqlite_parts, raw={**RAW, "income_eur": "FLOAT"}, sources=None)
+    take(sqlite_parts, dataset_event(dataset("raw", columns=RAW), hours=6))
     (each,) = found(sqlite_parts)
     assert (each.change.kind, each.column, each.certain) == (ChangeKind.REMOVED, "income_eur", False)
 
@@ -263,6 +259,101 @@ def test_a_change_told_late_or_mended_is_not_raised(sqlite_parts: Clearance) -> 
         dataset_event(dataset("raw", columns=RAW), hours=6),
     )
     assert {each.mended for each in found(sqlite_parts)} == {True}
+
+
+def amounts(version: str, kind: str, hours: float, *, job: str = "load") -> dict[str, Any]:
+    """Return the event of a run that wrote the table at a version."""
+    wrote = dataset("amounts", version=version, columns={"amount": kind})
+    return run_event(job, int(hours * 10) + 500, hours=hours, outputs=[wrote])
+
+
+def blamed(parts: Clearance) -> list[tuple[str, str, bool]]:
+    return [(each.version, each.change.text, each.mended) for each in found(parts)]
+
+
+def test_a_version_that_was_made_after_a_change_is_not_blamed_for_it(parts: Clearance) -> None:
+    prepare(parts, versions=0)
+    take(parts, amounts("1", "int", 0))
+    add_version(parts, "warehouse/amounts@1", ("amount",))
+    take(parts, amounts("2", "double", 1))
+    add_version(parts, "warehouse/amounts@2", ("amount",))
+    assert blamed(parts) == [("car-loan/1", "amount was int and is double now", False)]
+    take(parts, amounts("3", "text", 2))
+    assert blamed(parts) == [
+        ("car-loan/1", "amount was double and is text now", False),
+        ("car-loan/2", "amount was double and is text now", False),
+        ("car-loan/1", "amount was int and is double now", False),
+    ]
+
+
+def test_an_event_that_comes_late_blames_nobody_for_what_came_before_their_data(parts: Clearance) -> None:
+    prepare(parts, versions=0)
+    take(parts, amounts("41", "double", 0))
+    serve(parts, add_version(parts, "warehouse/amounts@41", ("amount",)))
+    take(parts, amounts("40", "text", -5))
+    assert found(parts) == ()
+    with parts.database.read() as tx:
+        assert response.list_alerts(tx, model="car-loan").items == ()
+
+
+def test_a_column_that_was_mended_back_is_no_second_change(sqlite_parts: Clearance) -> None:
+    pipeline(sqlite_parts)
+    take(
+        sqlite_parts,
+        dataset_event(dataset("raw", columns={**RAW, "amount": "TEXT"}), hours=5),
+        dataset_event(dataset("raw", columns=RAW), hours=6),
+        dataset_event(dataset("raw", columns={"sum": "FLOAT", "income": "FLOAT", "note": "TEXT"}), hours=7),
+        run_event(
+            "clean",
+            9,
+            hours=7.5,
+            outputs=[dataset("clean", sources={"loan_amount": [("raw", "sum")]})],
+            inputs=[dataset("raw")],
+        ),
+        dataset_event(dataset("raw", columns=RAW), hours=8),
+    )
+    assert found(sqlite_parts) == (), "what the pipeline reads now is called otherwise than what the data were made of"
+    take(
+        sqlite_parts,
+        run_event("clean", 10, hours=9, inputs=[dataset("raw")], outputs=[dataset("clean", sources=FROM_RAW)]),
+    )
+    assert {(each.change.column, each.mended) for each in found(sqlite_parts)} == {("amount", True)}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "run", "blames"),
+    [
+        ("warehouse/amounts@1", None, True),
+        ("warehouse/amounts@2", None, False),
+        ("warehouse/amounts", 21, True),
+        ("warehouse/amounts", 22, False),
+        ("warehouse/amounts", 23, False),
+        ("warehouse/amounts", 24, True),
+        ("warehouse/amounts", None, True),
+        ("warehouse/amounts@unheard-of", None, True),
+        ("warehouse/sums@7", None, True),
+        ("warehouse/sums@8", None, False),
+    ],
+)
+def test_only_changes_after_what_a_version_was_made_from_count(
+    sqlite_parts: Clearance, provenance: str, run: int | None, blames: bool
+) -> None:
+    prepare(sqlite_parts, versions=0)
+    read = {number: dataset("amounts", version=str(number)) for number in (1, 2)}
+    came = {"amount": [("amounts", "amount")]}
+    take(
+        sqlite_parts,
+        amounts("1", "int", 1),
+        amounts("2", "double", 5),
+        run_event("train", 21, hours=9, inputs=[read[1]]),
+        run_event("train", 22, hours=9, inputs=[read[2]]),
+        run_event("train", 23, hours=9, inputs=[dataset("amounts")]),
+        run_event("train", 24, hours=2, inputs=[dataset("amounts")]),
+        run_event("sum", 25, hours=9, inputs=[read[1]], outputs=[dataset("sums", version="7", sources=came)]),
+        run_event("sum", 26, hours=9, inputs=[read[2]], outputs=[dataset("sums", version="8", sources=came)]),
+    )
+    add_version(sqlite_parts, provenance, ("amount",), run=run)
+    assert bool(found(sqlite_parts)) is blames
 
 
 COLUMNS = st.lists(

@@ -1,4 +1,4 @@
-"""Use case: find the versions that use an upstream column which was renamed, removed or got another type."""
+"""Use case: find the versions that use an upstream column which was renamed, removed or retyped since they were made."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from datetime import datetime
 
 from clearance.alarm import Alarm, Severity
 from clearance.compliance.findings import ROWS, Finding, Findings
+from clearance.compliance.made_from import as_of
 from clearance.delivery import service as delivery
 from clearance.errors import ClearanceError
 from clearance.registry import service as registry
 from clearance.registry.flows import store
-from clearance.registry.flows.model import NamedDataset, Use, split_version
+from clearance.registry.flows.model import Link, NamedDataset, Use, split_version
 from clearance.registry.flows.schemas import ChangeKind, ColumnChange, changes
-from clearance.registry.model import Version, VersionStatus
+from clearance.registry.model import Column, Version, VersionStatus
 from clearance.registry.rules import parse_version_name
 from clearance.storage.database import Transaction
 from clearance.values import plain
@@ -93,23 +94,27 @@ class _Carried:
 
 
 def _of_change(tx: Transaction, dataset: str, changed: Iterable[ColumnChange]) -> list[Finding]:
-    """Return the versions that use a column which changed, wherever it went."""
+    """Return the versions that use a column which changed since they were made from it, wherever it went."""
     harmful = {change.column: change for change in changed if change.kind in _HARMFUL}
     if not harmful:
         return []
     start = store.find_datasets(tx, [dataset])[dataset]
-    has = {column.name: column.type for column in start.columns}
+    has = _types(start.columns) or {}
     found: dict[tuple[str, str, str], Finding] = {}
-    for reached, via, carried in _flow(tx, dataset, harmful):
-        for version, training in _users(tx, reached):
-            if version.status not in _IN_USE:
+    for reached, path, via, carried in _flow(tx, dataset, harmful):
+        for user in _users(tx, reached):
+            version = user.version
+            used = [(each, _used_as(user, each.column)) for each in carried]
+            if version.status not in _IN_USE or not any(used_as for _, used_as in used):
                 continue
+            made_at = as_of(tx, version, reached.named, path, user.links, user.runs)
+            had = _types(store.columns_at(tx, dataset, made_at))
             environments = _environments(tx, version)
-            for each in carried:
-                used_as = _used_as(version, training, each.column)
+            for each, used_as in used:
                 change = harmful[each.origin]
-                if used_as is None:
+                if used_as is None or not _is_news(change, made_at, had):
                     continue
+                before = change.before if had is None else had[change.column]
                 finding = Finding(
                     dataset=start.named.text,
                     change=change,
@@ -120,7 +125,7 @@ def _of_change(tx: Transaction, dataset: str, changed: Iterable[ColumnChange]) -
                     via=via,
                     certain=each.certain,
                     environments=environments,
-                    mended=has.get(change.column) == change.before,
+                    mended=has.get(change.column) == before,
                 )
                 known = found.get(key := (version.name, each.origin, each.column))
                 if known is None or (finding.certain and not known.certain):
@@ -128,22 +133,45 @@ def _of_change(tx: Transaction, dataset: str, changed: Iterable[ColumnChange]) -
     return list(found.values())
 
 
+def _types(columns: Iterable[Column] | None) -> dict[str, str] | None:
+    return None if columns is None else {column.name: column.type for column in columns}
+
+
+def _is_news(change: ColumnChange, made_at: datetime, had: Mapping[str, str] | None) -> bool:
+    """Whether a change came after a version was made, to a column that its data had, and is not the way back to that.
+
+    Args:
+        change: what became of the column.
+        made_at: as of when the version was made from the dataset.
+        had: the types of the dataset's columns then, by name; None if nobody told.
+    """
+    if change.at <= made_at:
+        return False
+    if had is None:
+        return True
+    back = change.kind is ChangeKind.RETYPED and change.after == had.get(change.column)
+    return change.column in had and not back
+
+
 def _flow(
     tx: Transaction, dataset: str, harmful: Mapping[str, ColumnChange]
-) -> Iterator[tuple[NamedDataset, tuple[str, ...], tuple[_Carried, ...]]]:
-    """Yield the dataset and those further down that some of its columns went into, each once, nearest first."""
+) -> Iterator[tuple[NamedDataset, tuple[str, ...], tuple[str, ...], tuple[_Carried, ...]]]:
+    """Yield the dataset and those further down that some of its columns went into, each once, nearest first.
+
+    With each come the keys and the names of those that lead to it.
+    """
     first: tuple[str, ...] = ()
-    todo = deque([(dataset, first, tuple(_Carried(name, name, True) for name in harmful))])
+    todo = deque([(dataset, first, first, tuple(_Carried(name, name, True) for name in harmful))])
     seen = {dataset}
     while todo and len(seen) <= _MOST_DATASETS:
-        key, before, carried = todo.popleft()
+        key, keys, names, carried = todo.popleft()
         reached = store.find_datasets(tx, [key])[key]
-        via = (*before, reached.named.text)
-        yield reached, via, carried
+        path, via = (*keys, key), (*names, reached.named.text)
+        yield reached, path, via, carried
         for use in _outputs_below(tx, key):
             if use.dataset not in seen and (further := _carry(key, use, carried)):
                 seen.add(use.dataset)
-                todo.append((use.dataset, via, further))
+                todo.append((use.dataset, path, via, further))
 
 
 def _outputs_below(tx: Transaction, dataset: str) -> list[Use]:
@@ -169,22 +197,41 @@ def _carry(dataset: str, use: Use, carried: Iterable[_Carried]) -> tuple[_Carrie
     )
 
 
-def _users(tx: Transaction, dataset: NamedDataset) -> Iterator[tuple[Version, frozenset[str]]]:
-    """Yield the versions made from a dataset, each with the columns of it that are known to have been used."""
+@dataclass(frozen=True, slots=True)
+class _User:
+    """A version that was made from a dataset.
+
+    Attributes:
+        training: columns of the dataset that are known to have been used.
+        links: what the dataset is linked to.
+        runs: runs that read the dataset and made the version.
+    """
+
+    version: Version
+    training: frozenset[str]
+    links: tuple[Link, ...]
+    runs: tuple[str, ...]
+
+
+def _users(tx: Transaction, dataset: NamedDataset) -> Iterator[_User]:
+    """Yield the versions made from a dataset."""
     text, key = dataset.named.text, dataset.named.key
-    digests = {link.target for link in store.select_links(tx, thing=key)}
+    links = store.select_links(tx, thing=key)
+    digests = {link.target for link in links}
     runs = {use.run for use in store.select_uses(tx, dataset=key, output=False) if use.run}
-    names = dict.fromkeys(store.versions_naming(tx, [text, *sorted(digests)]))
+    made_by: dict[tuple[str, int], list[str]] = {
+        name: [] for name in store.versions_naming(tx, [text, *sorted(digests)])
+    }
     for run in sorted(runs):
-        targets = [link.target for link in store.select_links(tx, thing=run)]
-        names |= dict.fromkeys(parse_version_name(target) for target in targets)
-        names |= dict.fromkeys(store.versions_naming(tx, [run]))
-    for name in names:
+        targets = [parse_version_name(link.target) for link in store.select_links(tx, thing=run)]
+        for name in dict.fromkeys([*targets, *store.versions_naming(tx, [run])]):
+            made_by.setdefault(name, []).append(run)
+    for name, own in made_by.items():
         try:
             version = registry.get_version(tx, *name)
         except ClearanceError:  # an event told of a version that nobody registered
             continue
-        yield version, _training_columns(tx, version, text, digests)
+        yield _User(version, _training_columns(tx, version, text, digests), links, tuple(own))
 
 
 def _training_columns(tx: Transaction, version: Version, text: str, digests: set[str]) -> frozenset[str]:
@@ -198,16 +245,17 @@ def _training_columns(tx: Transaction, version: Version, text: str, digests: set
     return frozenset(found)
 
 
-def _used_as(version: Version, training: frozenset[str], column: str) -> str | None:
+def _used_as(user: _User, column: str) -> str | None:
     """Return what a version uses a column as, None when it does not."""
-    features = {field.name for field in version.contract.inputs} if version.contract else set()
-    if not features and not training:
+    contract = user.version.contract
+    features = {field.name for field in contract.inputs} if contract else set()
+    if not features and not user.training:
         return "unknown"
     if column == ROWS:
         return "rows"
     if column in features:
         return "feature"
-    return "training column" if column in training else None
+    return "training column" if column in user.training else None
 
 
 def _environments(tx: Transaction, version: Version) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Finding:
         via: the datasets from the changed one to the one that the version uses.
         certain: False where a step had no column lineage, so that a column of the same name was taken for the same.
         environments: where the version serves now.
-        mended: the dataset has the column with its old type again.
+        mended: the dataset has the column again as it was when the version was made.
     """
 
     dataset: str

@@ -319,10 +319,11 @@ def select_uses(
     run: str | None = None,
     job: str | None = None,
     output: bool | None = None,
+    version: str | None = None,
     limit: int = 10_000,
 ) -> list[Use]:
     """Return who read or wrote what, newest first."""
-    wanted = {"dataset": dataset, "run": run, "job": job, "output": output}
+    wanted = {"dataset": dataset, "run": run, "job": job, "output": output, "version": version}
     query = sa.select(uses).where(*(uses.c[name] == each for name, each in wanted.items() if each is not None))
     order = (uses.c.at.desc(), uses.c.run, uses.c.dataset)
     return [_use(row) for row in tx.execute(query.order_by(*order).limit(limit))]
@@ -379,6 +380,14 @@ def _newest_columns(tx: Transaction, dataset: str) -> tuple[Column, ...]:
     query = sa.select(columns.c.body).join(schemas, schemas.c.columns == columns.c.digest)
     body = tx.execute(query.where(schemas.c.dataset == dataset).order_by(schemas.c.at.desc()).limit(1)).scalar()
     return _columns(body) if body is not None else ()
+
+
+def columns_at(tx: Transaction, dataset: str, at: datetime) -> tuple[Column, ...] | None:
+    """Return which columns a dataset had at a time; None if nobody had told by then."""
+    query = sa.select(columns.c.body).join(schemas, schemas.c.columns == columns.c.digest)
+    own = query.where(schemas.c.dataset == dataset, schemas.c.at <= at)
+    body = tx.execute(own.order_by(schemas.c.at.desc()).limit(1)).scalar()
+    return None if body is None else _columns(body)
 
 
 def _columns(body: str) -> tuple[Column, ...]:
