@@ -45,11 +45,64 @@ def test_an_error_is_problem_details_with_a_stable_code(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_who_has_no_token_is_told_where_commands_and_programs_take_it_from(stranger: httpx.Client) -> None:
+    hint = stranger.get("/api/v1/tokens").json()["hint"]
+    assert all(word in hint for word in ("--token", "CLEARANCE_TOKEN", "clearance login", "Authorization: Bearer"))
+
+
 def test_a_field_that_is_not_known_is_named(as_user: Callable[..., Client]) -> None:
     http = as_user(ADA).http.client
     answer = http.post("/api/v1/tokens", json={"name": "x", "roles": ["viewer"], "dayz": 3})
-    assert answer.status_code == 422
-    assert "dayz" in answer.json()["detail"]
+    assert (answer.status_code, answer.json()["detail"]) == (422, "body.dayz: unknown field")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"name": "x"}, "body.roles: is missing, and it is needed"),
+        ({"name": 1, "roles": []}, "body.name: must be a text"),
+        ({"name": "x", "roles": "viewer"}, "body.roles: must be a list"),
+        ({"name": "x", "roles": [], "scope": "all"}, "body.scope: must be an object"),
+        ({"name": "x", "roles": [], "days": "soon"}, "body.days: must be a number"),
+        ({"name": "x", "roles": [], "service": 7}, "body.service: must be true or false"),
+        ([], "body: must be an object"),
+        ("x", "body: must be an object"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_the_words_of_json(
+    as_user: Callable[..., Client], body: object, detail: str
+) -> None:
+    answer = as_user(ADA).http.client.post("/api/v1/tokens", json=body)
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (422, "request_invalid", detail)
+    assert answer.json()["details"]["faults"][0] == dict(zip(("where", "what"), detail.split(": "), strict=True))
+
+
+def test_a_word_that_is_none_of_those_allowed_is_told_them(as_user: Callable[..., Client]) -> None:
+    answer = as_user(ADA).http.client.post("/api/v1/tokens", json={"name": "x", "roles": ["king"]})
+    assert answer.json()["detail"].startswith("body.roles.0: must be 'viewer', ")
+
+
+def test_a_body_that_is_no_json_says_where(as_user: Callable[..., Client]) -> None:
+    answer = as_user(ADA).http.client.post(
+        "/api/v1/tokens", content=b'{"name" 1}', headers={"content-type": "application/json"}
+    )
+    assert answer.json()["detail"] == "body: is not JSON at character 8: Expecting ':' delimiter"
+
+
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain"])
+def test_a_body_without_the_content_type_of_json_is_told_the_header(
+    as_user: Callable[..., Client], kind: str | None
+) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    answer = as_user(ADA).http.client.post("/api/v1/models", content=b'{"name": "a", "owner": "b"}', headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "content_type")
+    assert "content-type: application/json" in answer.json()["hint"]
+
+
+def test_a_method_that_a_path_does_not_have_is_told_all_it_has(stranger: httpx.Client) -> None:
+    assert stranger.put("/api/v1/models").headers["allow"] == "GET, POST"
+    assert stranger.delete("/api/v1/models/none").headers["allow"] == "GET, PATCH"
+    assert stranger.post("/health").headers["allow"] == "GET"
 
 
 def test_a_mistake_of_ours_is_said_to_be_ours(sqlite_parts: Clearance) -> None:

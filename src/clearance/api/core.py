@@ -14,9 +14,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from clearance.access.model import Permission, Principal, require
-from clearance.api import place
+from clearance.api import faults, place
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, InvalidInput, NotFound, Unauthenticated
 
@@ -217,6 +218,15 @@ def _as_page(request: Request, error: HTTPException) -> ClearanceError:
     return InvalidInput(f"this can't be read: {error.detail}", code="request_invalid", hint="open the page again")
 
 
+def _methods(request: Request) -> list[str]:
+    """Return the methods of all routes that lead to what was asked for: the framework knows only those of the first."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
 def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
     """Give every error that leaves a route the one shape.
 
@@ -234,17 +244,7 @@ def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> Response:
-        faults = [{"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]} for fault in error.errors()]
-        first = faults[0] if faults else {"where": "request", "what": "can't be read"}
-        return answer(
-            request,
-            InvalidInput(
-                f"{first['where']}: {first['what']}",
-                code="request_invalid",
-                hint="/docs shows what this route takes",
-                details={"faults": faults},
-            ),
-        )
+        return answer(request, faults.refusal(error.errors(), request.headers.get("content-type", "")))
 
     @app.exception_handler(HTTPException)
     def foreign(request: Request, error: HTTPException) -> Response:
@@ -263,7 +263,10 @@ def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
             "hint": "/docs lists the routes",
             "details": {},
         }
-        return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=error.headers)
+        headers = {name.lower(): text for name, text in (error.headers or {}).items()}
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["allow"] = ", ".join(_methods(request))
+        return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
