@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.access.model import Principal, Role, Scope, TeamRole
 from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.errors import Conflict, InvalidInput, NotFound
@@ -319,9 +320,32 @@ def test_changed_bytes_are_not_served(sqlite_parts: Clearance, http: httpx.Clien
 
 
 def test_a_viewer_reads_and_does_not_write(as_user: Callable[..., Client]) -> None:
-    from clearance.access.model import Role
-
     viewer = as_user(person("vera", Role.VIEWER)).http.client
     assert viewer.get(ROOT).status_code == 200
     assert viewer.put(f"{ROOT}/1/model", content=b"x").status_code == 403
     assert viewer.delete(f"{ROOT}/1/model").status_code == 403
+
+
+LENDING = Principal(name="user:lena", roles=(), team_roles=(TeamRole(role=Role.DEVELOPER, team="lending"),))
+NARROWED = Principal(name="user:lena", roles=(Role.DEVELOPER,), scope=Scope(models=("car-loan",)), issued_by="user:ada")
+
+
+@pytest.mark.parametrize("limited", [LENDING, NARROWED], ids=["a role for one team", "a token for one model"])
+def test_limited_rights_change_nothing_that_somebody_else_put_there(
+    as_user: Callable[..., Client], limited: Principal
+) -> None:
+    ada, lena = as_user(ADA).http.client, as_user(limited).http.client
+    model_path = f"{ROOT}/loans/models/{LOGGED}/artifacts"
+    for path in (f"{model_path}/model.skops", f"{ROOT}/1/plot.png"):
+        assert ada.put(path, content=b"good").status_code == 200
+        refused = lena.put(path, content=b"evil")
+        assert (refused.status_code, refused.json()["error_code"]) == (403, "PERMISSION_DENIED")
+        assert "was put there by user:ada" in refused.json()["message"]
+        assert lena.put(path, content=b"good").status_code == 200, "the same again changes nothing"
+        assert lena.delete(path).status_code == 403
+        assert ada.get(path).content == b"good"
+    assert lena.put(f"{model_path}/more.py", content=b"evil").status_code == 403, "a logged model is one thing"
+    for content in (b"one", b"two"):
+        assert lena.put(f"{ROOT}/2/own", content=content).status_code == 200
+    assert lena.get(f"{ROOT}/1/plot.png").content == b"good"
+    assert ada.put(f"{ROOT}/2/own", content=b"three").status_code == 200

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from clearance.access.model import Permission, Place, Principal, require
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import Conflict, NotFound
+from clearance.errors import Conflict, Forbidden, NotFound
 from clearance.integrations.mlflow.artifacts import model as paths
 from clearance.integrations.mlflow.artifacts import store
 from clearance.integrations.mlflow.artifacts.model import Artifact, FileInfos
@@ -27,12 +27,14 @@ def put(tx: Transaction, caller: Principal, blobs: BlobStore, path: str, digest:
         InvalidInput: nothing can lie there.
         NotFound: the bytes are not in the store (any more).
         Conflict: the path is a folder, or goes through a file (`artifact_in_the_way`).
+        Forbidden: it is somebody else's, and the caller's rights are for some teams or models only (`artifact_of_another`).
     """
     paths.check_writable(path)
     tx.lock("mlflow artifacts")
     present = store.find(tx, path)
     if present is not None and present.sha256 == digest:
         return present
+    _check_own(tx, caller, path, present)
     _check_free(tx, path)
     size = claims.keep(tx, blobs, digest).size
     made = Artifact(path=path, size=size, sha256=digest, at=tx.now, by=caller.name)
@@ -129,6 +131,21 @@ def _version(tx: Transaction, caller: Principal, inside: paths.VersionPath) -> V
     if version.status is VersionStatus.DELETED:
         raise NotFound(f"{version.name} was deleted: {version.status_reason}", code="version_not_found")
     return version
+
+
+def _check_own(tx: Transaction, caller: Principal, path: str, present: Artifact | None) -> None:
+    """Refuse that rights for some teams or models only change what others put there: of no path it is known whose it is."""
+    if caller.may(Permission.VERSION_REGISTER):
+        return
+    model_id = paths.logged_model_of(path)
+    beside = store.of_logged_model(tx, model_id) if model_id else [present] if present else []
+    other = next((each for each in beside if each.by != caller.name), None)
+    if other is not None:
+        raise Forbidden(
+            f"{other.path} was put there by {other.by}, and what {caller.name} may do is limited to some teams or models",
+            code="artifact_of_another",
+            hint="choose another path, or have somebody do it whose role holds for all teams",
+        )
 
 
 def _check_free(tx: Transaction, path: str) -> None:
