@@ -329,6 +329,25 @@ def test_each_over_checks_sees_their_names_verdicts_and_ages() -> None:
     assert (told.verdict, told.message) == (Verdict.FAILED, "data says inconclusive; latency says failed")
 
 
+def test_what_was_found_is_said_of_a_rule_that_holds_with_its_figure_and_bound() -> None:
+    conclusion = ENGINE.decide(STANDARD, good_facts())
+    assert outcome_of(conclusion, "auc-floor").message == "AUC is 0.97 [0.96, 0.98]; its lower bound reaches 0.7"
+    assert outcome_of(conclusion, "latency-passed").message == "as it was measured"
+    assert outcome_of(conclusion, "provenance-complete").message == "missing: none"
+    silent = outcome_of(ENGINE.decide(pack(rule("true")), good_facts()), "one")
+    assert silent.message == silent.title
+
+
+def test_a_rule_that_does_not_apply_says_in_words_to_what_it_does() -> None:
+    conclusion = ENGINE.decide(STANDARD, good_facts())
+    idle = [found for found in conclusion.rules if found.verdict is Verdict.NOT_APPLICABLE]
+    assert idle
+    assert all(found.message.startswith("applies to ") and "['" not in found.message for found in idle)
+    told = outcome_of(ENGINE.decide(pack(rule(applies="false", applies_to="cars")), good_facts()), "one")
+    untold = outcome_of(ENGINE.decide(pack(rule(applies="false")), good_facts()), "one")
+    assert (told.message, untold.message) == ("applies to cars", "does not apply here: false")
+
+
 ENDS = {
     "holds": outcome_of(ENGINE.decide(pack(rule("true")), good_facts()), "one"),
     "fails": outcome_of(ENGINE.decide(pack(rule("false")), good_facts()), "one"),

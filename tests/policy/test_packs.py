@@ -6,7 +6,7 @@ import pytest
 
 from clearance.errors import InvalidInput
 from clearance.policy import packs
-from clearance.policy.pack import InstalledPack, Pack, Severity
+from clearance.policy.pack import InstalledPack, Over, Pack, Severity
 from clearance.values import digest_of
 from tests.policy.samples import YAML
 
@@ -45,6 +45,12 @@ BAD: dict[str, tuple[str, str, str]] = {
     "an environment that is none": ("[production]", "[prod]", "own.yaml:4:16: environments[0]: `prod` is none"),
     "no environment": ("[production]", "[]", "list is empty"),
     "a parameter of a tier that is none": ("{standard: 0.8}", "{standard: 0.8, nope: 1}", "no risk tier `nope`"),
+    "words for an applicability that is none": (
+        "    sources: [M1]",
+        "    applies_to: cars\n    sources: [M1]",
+        "without `applies` it applies to everything",
+    ),
+    "what was found of nothing": ("    sources: [M1]", '    found: "{auc}"\n    sources: [M1]', "own.yaml:16:12"),
     "broken YAML": ("risks: [standard]", "risks: [standard", "own.yaml:"),
     "an alias": ("risks: [standard]", "risks: *all", "aliases"),
     "approvals by nobody": ("{count: 0}", "{count: 1}", "`roles` must say"),
@@ -128,6 +134,25 @@ def test_the_digest_is_of_what_a_pack_says_and_not_of_its_layout() -> None:
     spaced = packs.load(YAML.replace("\n", "\n\n").replace("name: own", "# a remark\nname:   own"), "other.yaml")
     assert digest_of(pack) == digest_of(spaced)
     assert digest_of(pack) != digest_of(packs.load(YAML.replace("0.8", "0.81"), "own.yaml"))
+
+
+DIGESTS = {
+    ("full", "3"): "sha256:01675f5b16f3a811d3f4036cd24f617ba5a4b4c89d7754336011d39203e6e167",
+    ("standard", "3"): "sha256:a581ff0414820967d132620bb48c875a2270d9314f7adec2060014401c3c3189",
+}
+"""Every version of a built-in pack that there is, or was, by what it says."""
+
+
+@pytest.mark.parametrize("pack", packs.builtin().values(), ids=lambda pack: pack.name)
+def test_a_builtin_pack_that_says_something_else_has_a_higher_version(pack: Pack) -> None:
+    assert digest_of(pack) == DIGESTS.get((pack.name, pack.version)), "raise its version, and add the digest here"
+
+
+@pytest.mark.parametrize("pack", packs.builtin().values(), ids=lambda pack: pack.name)
+def test_every_rule_of_a_builtin_pack_says_in_words_what_it_applies_to_and_what_was_found(pack: Pack) -> None:
+    assert all(rule.applies_to for rule in pack.rules if rule.applies)
+    figures = {rule.id for rule in pack.rules if rule.each and rule.each.over is Over.FIGURES}
+    assert {rule.id for rule in pack.rules if not rule.found} == figures, "the figures are shown beside the others"
 
 
 @pytest.mark.parametrize("pack", packs.builtin().values(), ids=lambda pack: pack.name)

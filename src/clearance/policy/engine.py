@@ -25,7 +25,7 @@ class _Compiled:
     expression: Expression
     applies: Expression | None
     figures: tuple[str, ...]
-    """Names of figures, or of their bounds, that the expression or the message looks up."""
+    """Names of figures, or of their bounds, that the expression or a message looks up."""
 
 
 class Engine:
@@ -54,7 +54,7 @@ class Engine:
 
 def _compile(rule: Rule) -> _Compiled:
     expression = Expression(rule.expression, rule.each.over if rule.each else None)
-    named = (*expression.lookups, *messages.lookups(rule.message))
+    named = (*expression.lookups, *messages.lookups(rule.message), *messages.lookups(rule.found))
     return _Compiled(
         rule,
         expression,
@@ -68,12 +68,19 @@ def _judge(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOu
     if compiled.applies is not None:
         applies = compiled.applies.ask(data)
         if applies.verdict is Verdict.FAILED:
-            return _outcome(rule, Verdict.NOT_APPLICABLE, f"does not apply here: {rule.applies}", ())
+            return _outcome(rule, Verdict.NOT_APPLICABLE, _applies(rule), ())
         if applies.verdict is not Verdict.PASSED:
             return _outcome(rule, applies.verdict, f"whether it applies is not known: {applies.reason}", ())
     judged = _each(compiled, facts, data) if rule.each else _once(compiled, facts, data)
     waiver = None if judged.holds else _waiver(rule, facts)
     return judged if waiver is None else replace(judged, waiver=waiver)
+
+
+def _applies(rule: Rule) -> str:
+    """Say what a rule is for, where it is not for this."""
+    return (
+        f"applies to {' '.join(rule.applies_to.split())}" if rule.applies_to else f"does not apply here: {rule.applies}"
+    )
 
 
 def _once(compiled: _Compiled, facts: Facts, data: Mapping[str, Any]) -> RuleOutcome:
@@ -132,7 +139,7 @@ def _one(compiled: _Compiled, facts: Facts, data: Mapping[str, Any], name: str) 
 
 def _message(rule: Rule, answer: Answer, data: Mapping[str, Any], figures: Mapping[str, FigureUsed]) -> str:
     if answer.verdict is Verdict.PASSED:
-        return rule.title
+        return messages.fill(rule.found, data, figures) if rule.found else rule.title
     if answer.reason:
         return f"could not measure: {answer.reason}"
     return messages.fill(rule.message, data, figures)

@@ -111,6 +111,7 @@ def activation(pack: Pack, facts: Facts) -> dict[str, Any]:
         "onboarding_age_days": float(facts.onboarding_age_days),
         "statements": list(facts.statements),
         "verdicts": {name: check.verdict.value for name, check in facts.checks.items()},
+        "reasons": {name: check.reason for name, check in facts.checks.items()},
         "ages": {name: float(check.age_days) for name, check in facts.checks.items() if check.age_days is not None},
         "figures": figures,
         "parameters": {each.name: float(each.values[risk]) for each in pack.parameters if risk in each.values},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from clearance.policy import references
@@ -50,18 +51,30 @@ def fill(template: str, data: Mapping[str, Any], figures: Mapping[str, FigureUse
         data: the variables, as expressions see them.
         figures: figures by name, with their intervals; under the empty name the one that `each` is at.
     """
-    return _PLACE.sub(lambda found: _shown(found[1].strip(), data, figures), " ".join(template.split()))
+    literal, *rest = _parts(template)
+    shown = (_shown(place, data, figures) + text for place, text in zip(rest[::2], rest[1::2], strict=True))
+    return literal + "".join(shown)
+
+
+@lru_cache(maxsize=2048)
+def _parts(template: str) -> tuple[str, ...]:
+    """Return a template cut at its places: text, place, text, place, …, text."""
+    parts = _PLACE.split(" ".join(template.split()))
+    return tuple(part.strip() if at % 2 else part for at, part in enumerate(parts))
 
 
 def _shown(place: str, data: Mapping[str, Any], figures: Mapping[str, FigureUsed]) -> str:
     if place == "figure":
         return interval(figures[""])
-    lookup = references.lookup(place)
+    lookup = _lookup(place)
     if lookup is None:
         return text(data.get(place))
     if lookup.map == "figures" and lookup.key in figures:
         return interval(figures[lookup.key])
     return text(data.get(lookup.map, {}).get(lookup.key))
+
+
+_lookup = lru_cache(maxsize=2048)(references.lookup)
 
 
 def interval(figure: FigureUsed) -> str:

@@ -49,6 +49,10 @@ class Rule:
     """Template for when the rule does not hold; `{…}` is a fact, as the expression would name it."""
     applies: str = ""
     """CEL: when it is false, the rule is not applicable; empty: it always applies."""
+    applies_to: str = ""
+    """The same in words, as they follow `applies to`, for whom it does not apply to."""
+    found: str = ""
+    """Template for when the rule holds: what was found; empty: only its title is said."""
     each: Each | None = None
     sources: tuple[str, ...] = ()
     """Where the rule comes from: control ids, articles of law."""

@@ -173,7 +173,8 @@ def _approvals(document: Document) -> ApprovalPolicy:
 
 def _rule(document: Document, parameters: set[str]) -> Rule:
     fields = document.fields(
-        ("id", "title", "severity", "expression", "message", "sources"), ("applies", "each", "waivable")
+        ("id", "title", "severity", "expression", "message", "sources"),
+        ("applies", "applies_to", "found", "each", "waivable"),
     )
     each = _each(fields["each"]) if "each" in fields else None
     rule = Rule(
@@ -183,6 +184,8 @@ def _rule(document: Document, parameters: set[str]) -> Rule:
         expression=fields["expression"].text(),
         message=fields["message"].text().strip(),
         applies=fields["applies"].text() if "applies" in fields else "",
+        applies_to=fields["applies_to"].text().strip() if "applies_to" in fields else "",
+        found=fields["found"].text().strip() if "found" in fields else "",
         each=each,
         sources=_some(fields["sources"]),
         waivable=fields["waivable"].flag() if "waivable" in fields else True,
@@ -190,11 +193,19 @@ def _rule(document: Document, parameters: set[str]) -> Rule:
     _check_expression(fields["expression"], rule, rule.expression, each.over if each else None, parameters)
     if rule.applies:
         _check_expression(fields["applies"], rule, rule.applies, None, parameters)
-    try:
-        messages.check(rule.message, each.over if each else None, parameters)
-    except ValueError as error:
-        raise fields["message"].error(f"rule {rule.id}: {error}", code="message_invalid") from None
+    elif rule.applies_to:
+        raise fields["applies_to"].error(f"rule {rule.id}: without `applies` it applies to everything")
+    for name in ("message", "found"):
+        if name in fields:
+            _check_message(fields[name], rule, parameters)
     return rule
+
+
+def _check_message(document: Document, rule: Rule, parameters: set[str]) -> None:
+    try:
+        messages.check(document.text(), rule.each.over if rule.each else None, parameters)
+    except ValueError as error:
+        raise document.error(f"rule {rule.id}: {error}", code="message_invalid") from None
 
 
 def _each(document: Document) -> Each:

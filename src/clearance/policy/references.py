@@ -29,6 +29,7 @@ SCALARS: Mapping[str, str] = {
 MAPS: Mapping[str, str] = {
     "model": "map(string,string)",
     "verdicts": "map(string,string)",
+    "reasons": "map(string,string)",
     "ages": "map(string,double)",
     "figures": "map(string,double)",
     "parameters": "map(string,double)",
