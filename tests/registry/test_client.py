@@ -148,6 +148,15 @@ def test_an_upload_over_the_limit_is_refused_with_and_without_a_length(small: Cl
     assert small.http.upload("PUT", f"/blobs/{sha256(data[1:])}", dict, data[1:])["size"] == 1 << 20
 
 
+def test_the_file_that_is_too_large_is_named(small: Client, tmp_path: Path) -> None:
+    (tmp_path / "model" / "data").mkdir(parents=True)
+    (tmp_path / "model" / "MLmodel").write_bytes(b"small")
+    (tmp_path / "model" / "data" / "weights.bin").write_bytes(bytes((1 << 20) + 1))
+    small.models.create("car-loan", owner="ada")
+    with pytest.raises(TooLarge, match=r"^data/weights\.bin: an upload may have 1048576 bytes"):
+        small.versions.register("car-loan", tmp_path / "model")
+
+
 def test_a_changed_blob_is_not_given_out_and_nothing_half_is_left(
     client: Client, sqlite_parts: Clearance, tree: Path, tmp_path: Path
 ) -> None:

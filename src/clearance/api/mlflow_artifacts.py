@@ -34,8 +34,8 @@ async def put(path: str, request: Request, app: App, caller: Uploader) -> Artifa
     limit = app.settings.max_upload_mb << 20
     declared = request.headers.get("content-length", "")
     if declared.isdecimal():
-        check_size(int(declared), limit)
-    with await run_in_threadpool(app.blobs.writer, None, limit) as writer:
+        check_size(int(declared), limit, path)
+    with await run_in_threadpool(app.blobs.writer, None, limit, path) as writer:
         await streams.receive(request, writer.write)
         digest, _ = await run_in_threadpool(writer.commit)
     return await run_in_threadpool(_name, app, caller, path, digest)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from clearance.errors import ClearanceError
+from clearance.errors import ClearanceError, InvalidInput
 from clearance.integrations.mlflow.errors import body_of, invalid
 
 
@@ -23,6 +24,7 @@ class ProtocolRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
+                _check_text(request)
                 return await handle(request)
             except ClearanceError as error:
                 return _told(error)
@@ -30,6 +32,19 @@ class ProtocolRoute(APIRoute):
                 return _told(_fault(error))
 
         return answer
+
+
+def _check_text(request: Request) -> None:
+    """Refuse an address that is no text: different ones would be read as the same, each with U+FFFD for what can't be read."""
+    for part in (request.scope.get("raw_path") or b"", request.scope["query_string"]):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"the address of this request is not UTF-8: {part.decode('ascii', 'backslashreplace')[:200]}",
+                code="bad_path",
+                hint="percent-encode the bytes of its text in UTF-8",
+            ) from error
 
 
 def _fault(error: RequestValidationError) -> ClearanceError:

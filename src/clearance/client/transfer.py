@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from clearance.client.http import Http
 from clearance.client.tree import Sink, chunks, file_of
-from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound, Unavailable
+from clearance.errors import ClearanceError, Conflict, InvalidInput, NotFound, TooLarge, Unavailable, VerificationFailed
 from clearance.registry.model import Blob, Digests, File
 
 T = TypeVar("T")
@@ -72,6 +72,14 @@ def _each(at_once: int, work: Callable[[T], None], items: Iterable[T]) -> None:
 
 
 def _send(http: Http, file: File, source: Path) -> None:
+    try:
+        _send_bytes(http, file, source)
+    except (TooLarge, VerificationFailed) as error:  # the server knows its bytes, and not what it is called
+        told = f"{file.path}: {error.message}"
+        raise type(error)(told, code=error.code, hint=error.hint, details=error.details) from error
+
+
+def _send_bytes(http: Http, file: File, source: Path) -> None:
     if file.size > PIECE and http.at_once > 1:  # in this process nothing breaks off that would not break us off too
         _send_in_pieces(http, file, source)
     else:

@@ -134,10 +134,13 @@ class BlobStore:
                 writer.write(chunk)
             return writer.commit()
 
-    def writer(self, expected: str | None = None, limit_bytes: int | None = None) -> Writer:
-        """Return a writer for bytes that come bit by bit; what is not committed is gone when its block ends."""
+    def writer(self, expected: str | None = None, limit_bytes: int | None = None, name: str = "this one") -> Writer:
+        """Return a writer for bytes that come bit by bit; what is not committed is gone when its block ends.
+
+        Args as of `put`; `name` is what the sender calls them, for whoever reads that they are too many.
+        """
         key = None if expected is None else _key(expected)
-        return Writer(self._shelf.write(key), expected, limit_bytes)
+        return Writer(self._shelf.write(key), expected, limit_bytes, name)
 
     def open(self, digest: str) -> Iterator[bytes]:
         """Return the bytes of a blob in chunks, verified while they are read.
@@ -275,10 +278,11 @@ class BlobStore:
 class Writer:
     """One blob being written; use it as a context manager and commit at the end."""
 
-    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None) -> None:
+    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None, name: str) -> None:
         self._incoming = incoming
         self._expected = expected
         self._limit = limit_bytes
+        self._name = name
         self._seen = hashlib.sha256()
         self.size = 0
 
@@ -296,7 +300,7 @@ class Writer:
             Unavailable: the store can't be written.
         """
         self.size += len(chunk)
-        check_size(self.size, self._limit)
+        check_size(self.size, self._limit, self._name)
         self._seen.update(chunk)
         self._incoming.write(chunk)
 
@@ -382,15 +386,20 @@ def check_digest(digest: str) -> str:
     return digest
 
 
-def check_size(size: int, limit_bytes: int | None) -> None:
+def check_size(size: int, limit_bytes: int | None, name: str = "this one") -> None:
     """Refuse a size in bytes above the limit.
+
+    Args:
+        size: in bytes.
+        limit_bytes: the most there may be; None: any number.
+        name: of what has the size, as the sender knows it.
 
     Raises:
         TooLarge: code `upload_too_large`.
     """
     if limit_bytes is not None and size > limit_bytes:
         raise TooLarge(
-            f"an upload may have {limit_bytes} bytes, this one has more; nothing was stored",
+            f"an upload may have {limit_bytes} bytes, {name} has more; nothing was stored",
             code="upload_too_large",
             hint="the operator sets the limit with CLEARANCE_MAX_UPLOAD_MB",
             details={"limit_bytes": limit_bytes},

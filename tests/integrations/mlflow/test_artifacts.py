@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from clearance.integrations.mlflow.artifacts import model, service
 from clearance.registry.artifacts import collection
 from clearance.registry.model import File
 from tests.conftest import person
+from tests.integrations.mlflow.calls import registry_of
 
 ROOT = "/api/2.0/mlflow-artifacts/artifacts"
 ADA = person("ada")
@@ -266,6 +268,26 @@ def test_no_way_of_writing_an_address_gets_past_the_paths(http: httpx.Client, pa
         answer = http.request(method, f"{ROOT}/{path}", content=b"x" if method == "PUT" else None)
         assert answer.status_code in {400, 404}, answer.text
     assert http.get(ROOT, params={"path": "../.."}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["1/%ff", "1/%c0%ae", "1/a%fe%ffb", "1/%ed%a0%80"])
+def test_a_path_that_is_no_text_is_refused_for_many_would_be_one(http: httpx.Client, path: str) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        answer = http.request(method, f"{ROOT}/{path}", content=b"x" if method == "PUT" else None)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert "is not UTF-8" in answer.json()["message"]
+    assert http.get(f"{ROOT}?path={path}").status_code == 400
+    assert http.put(f"{ROOT}/1/%EF%BF%BD", content=b"x").status_code == 200, "U+FFFD itself is a letter like any other"
+
+
+def test_an_artifact_that_is_too_large_is_named(sqlite_parts: Clearance) -> None:
+    parts = Clearance(replace(sqlite_parts.settings, max_upload_mb=1), sqlite_parts.clock)
+    with registry_of(parts, ADA).http as http:
+        for content in (bytes((1 << 20) + 1), (bytes(1 << 19) for _ in range(3))):
+            answer = http.put(f"{ROOT}/1/weights.bin", content=content)
+            assert answer.status_code == 400
+            assert "1/weights.bin has more" in answer.json()["message"]
+    parts.close()
 
 
 def test_parts_straight_to_a_bucket_are_not_offered_in_the_words_that_the_client_knows(http: httpx.Client) -> None:
