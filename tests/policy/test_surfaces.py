@@ -171,6 +171,20 @@ def test_empty_listings_say_what_to_do(sqlite_parts: Clearance) -> None:
         assert (listed.returncode, says in listed.stdout.replace("\n", " ")) == (0, True), listed.stderr
 
 
+def test_who_has_nothing_to_vote_on_is_told_how_much_waits_for_others(
+    sqlite_parts: Clearance, clock: FixedClock, as_user: AsUser
+) -> None:
+    clock.advance(datetime.now(UTC) - clock.now())  # commands run by the machine's clock
+    ready(sqlite_parts, "income", Risk.FULL)
+    assert as_user(DEV).policy.decide("income", 1).outcome is Outcome.PENDING
+    home = sqlite_parts.settings.home
+    mine = clearance(home, "approvals", "list", "--mine")
+    assert mine.stdout.startswith("Nothing waits for you. 1 request waits for others: "), mine
+    assert json.loads(clearance(home, "approvals", "list", "--mine", "--json").stdout) == []
+    assert clearance(home, "approvals", "list", "--state", "rejected").stdout == "No request is rejected.\n"
+    assert "income/1" in clearance(home, "approvals", "list", "--state", "open").stdout
+
+
 def test_loading_the_client_and_commands_of_policy_is_light() -> None:
     loads = (
         "import sys, clearance.client.policy, clearance.cli.policy, clearance.cli.approvals, clearance.cli.waivers; "

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from clearance.cli.core import Json, connect, say, show, table
-from clearance.policy.consent import RequestState, Voted
+from clearance.cli.facts import counted
+from clearance.policy.consent import ApprovalRequest, RequestState, Voted
+
+if TYPE_CHECKING:
+    from clearance.client.policy import Approvals
 
 app = typer.Typer(no_args_is_help=True, help="See what waits for people; approve or reject it.")
 Which = Annotated[str, typer.Argument(help="The request's id, apr_…")]
@@ -22,10 +26,10 @@ def listing(
     json: Json = False,
 ) -> None:
     """List requests for approval, newest first."""
-    show(
-        list(connect(ctx).approvals.list(state, mine=mine)),
-        json,
-        lambda requests: table(
+    approvals = connect(ctx).approvals
+
+    def render(requests: list[ApprovalRequest]) -> None:
+        table(
             "Approvals",
             ("id", "version", "environment", "state", "votes", "roles", "author", "until"),
             [
@@ -41,9 +45,21 @@ def listing(
                 )
                 for r in requests
             ],
-            empty="Nothing waits for people. A decision that is pending asks for approval.",
-        ),
-    )
+            empty="" if requests else _nothing(approvals, state, mine=mine),
+        )
+
+    show(list(approvals.list(state, mine=mine)), json, render)
+
+
+def _nothing(approvals: Approvals, state: RequestState | None, *, mine: bool) -> str:
+    """Return what an empty list means: also of one's own, while others are waited for."""
+    if not mine and state not in {None, RequestState.OPEN}:
+        return f"No request is {state}."
+    others = sum(1 for _ in approvals.list(RequestState.OPEN)) if mine else 0
+    if others:
+        wait = f"{counted(others, 'request')} {'waits' if others == 1 else 'wait'} for others"
+        return f"Nothing waits for you. {wait}: `clearance approvals list --state open`"
+    return "Nothing waits for people. A decision that is pending asks for approval."
 
 
 @app.command("approve")
