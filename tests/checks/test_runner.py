@@ -233,7 +233,7 @@ def test_latency_above_its_limit_fails_and_is_given_in_milliseconds(run: Run) ->
     assert found.verdict is Verdict.FAILED
     assert "ms, above 1e-06 ms" in found.reason
     units = {figure.name: figure.unit for figure in found.figures}
-    assert units == {"p50": "ms", "p95": "ms", "p99": "ms", "throughput": "1/s"}
+    assert units == {"p50": "ms", "p95": "ms", "p99": "ms", "throughput": "requests/s"}
     p50, p95, p99 = (figures(found, name)[0].value for name in ("p50", "p95", "p99"))
     assert 0 < p50 <= p95 <= p99
 

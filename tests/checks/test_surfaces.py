@@ -94,6 +94,7 @@ def test_the_command_line_registers_files_runs_and_ends_with_zero_when_all_pass(
     code, output = cli("checks", "show", "loans", "1")
     assert code == 0
     assert "auc" in output
+    assert "e+" not in output, "counts and rates are written out"
     code, output = cli("checks", "show", "loans", "1", "--json")
     assert {each["result"]["verdict"] for each in json.loads(output)} == {"passed"}
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.checks.figures import shown
 from clearance.checks.model import Figure, Finding, conclude
 from clearance.checks.parameters import By, Threshold
 from clearance.checks.thresholds import judge
@@ -46,6 +47,14 @@ def test_the_sentence_has_figure_interval_bound_and_groups() -> None:
     )
     missing = judge(threshold, figure(None), unmeasured="fewer than two groups")
     assert missing.sentence == "could not measure demographic parity difference: fewer than two groups"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(15_000, "15,000"), (23_041.7, "23,042"), (999.4, "999"), (0.12345, "0.123"), (0, "0"), (-1234.5, "-1,234")],
+)
+def test_a_large_figure_has_all_its_digits_and_a_small_one_three(value: float, says: str) -> None:
+    assert shown(Figure(name="x", value=value)) == says
 
 
 def test_a_check_that_demands_nothing_is_not_measured() -> None:

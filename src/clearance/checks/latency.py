@@ -46,7 +46,7 @@ def check(parameters: LatencyCheck, milliseconds: NDArray[np.float64]) -> CheckR
         "p99": (p99, parameters.maximum_p99_ms),
     }
     figures = [Figure(name=name, value=found, unit="ms") for name, (found, _limit) in limits.items()]
-    figures.append(Figure(name="throughput", value=1000 / float(milliseconds.mean()), unit="1/s"))
+    figures.append(Figure(name="throughput", value=1000 / float(milliseconds.mean()), unit="requests/s"))
     findings = [
         Finding(
             verdict=Verdict.PASSED if found <= limit else Verdict.FAILED,

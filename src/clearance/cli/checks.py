@@ -136,7 +136,9 @@ def _rows(figures: Iterable[tuple[str, Figure]]) -> list[tuple[str, ...]]:
 
 
 def _number(found: float | None) -> str:
-    return "" if found is None else f"{found:.4g}"
+    from clearance.compliance import wording
+
+    return "" if found is None else wording.figure(found)
 
 
 def _render_suites(found: list[SuiteText]) -> None:

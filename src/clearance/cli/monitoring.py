@@ -13,6 +13,7 @@ import typer
 from clearance.cli.core import Json, connect, say, show, table
 from clearance.cli.facts import DATA, counted, short
 from clearance.client.monitoring import PRODUCTION
+from clearance.compliance import wording
 from clearance.errors import InvalidInput
 from clearance.monitoring.model import Evaluation, Figure, Monitor, MonitorConfig, WindowSummary
 from clearance.statistics.verdicts import Verdict
@@ -154,7 +155,7 @@ def figures(
                     f.metric,
                     f.subject,
                     f.version,
-                    None if f.value is None else f"{f.value:.4g}",
+                    None if f.value is None else wording.figure(f.value),
                     f.n,
                     f.verdict + ("*" if f.provisional else ""),
                 )
