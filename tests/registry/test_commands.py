@@ -130,6 +130,33 @@ def test_a_wrong_document_is_refused_with_the_place(
     assert says in error.message
 
 
+def test_an_error_of_a_dataset_names_its_file(shell: Shell, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00abc\n\xff\xfe\n")
+    good.write_text("amount\n1\n")
+    assert shell.error("datasets", "register", str(bad), "--name", "x").message.startswith(
+        f"{bad}: the dataset sha256:"
+    )
+    for column, says in (("at", "has no column 'at'"), ("amount", "is not a time")):
+        error = shell.error("datasets", "register", str(good), "--name", "x", "--time-column", column)
+        assert (error.message.startswith(f"{good}: "), says in error.message) == (True, True)
+
+
+def test_the_same_data_again_changes_nothing_and_another_name_for_it_is_refused(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("amount\n1\n")
+    words = ("datasets", "register", str(tmp_path / "a.csv"), "--name")
+    assert shell.json(*words, "loans") == shell.json(*words, "loans")
+    error = shell.error(*words, "other")
+    assert error.message == "these bytes are registered as 'loans', without a time column"
+
+
+@pytest.mark.parametrize("command", ["send", "labels"])
+@pytest.mark.parametrize("text", ["{", "{}"])
+def test_an_error_of_events_and_labels_names_their_file(shell: Shell, tmp_path: Path, command: str, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    assert shell.error("telemetry", command, str(tmp_path / "bad.json")).message.startswith(f"{tmp_path}/bad.json is ")
+
+
 def test_a_dataset_is_named_by_its_file_its_name_or_the_start_of_its_digest(
     shell: Shell, tree: Path, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_what_is_neither_parquet_nor_csv_is_refused(store: BlobStore, data: byte
         inspect(store, digest)
     assert caught.value.code == "dataset_unreadable"
     assert digest in caught.value.message
+    assert caught.value.message.isprintable(), "none of the file's own bytes"
 
 
 def test_a_truncated_parquet_file_is_refused(store: BlobStore, tmp_path: Path) -> None:

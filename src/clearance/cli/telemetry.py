@@ -48,7 +48,7 @@ def send(
     """Store events from a file; the same file again doubles nothing."""
     from clearance.telemetry.rows import from_json
 
-    show(connect(ctx).telemetry.send(from_json(read_file(file))), json, _render_receipt)
+    show(connect(ctx).telemetry.send(from_json(read_file(file), str(file))), json, _render_receipt)
 
 
 @app.command("labels")
@@ -60,7 +60,7 @@ def labels(
     """Store labels from a file; one known later supersedes."""
     from clearance.telemetry.rows import from_json
 
-    show(connect(ctx).telemetry.labels(from_json(read_file(file))), json, _render_receipt)
+    show(connect(ctx).telemetry.labels(from_json(read_file(file), str(file))), json, _render_receipt)
 
 
 @app.command("compact")

@@ -11,7 +11,7 @@ from clearance.client import references, transfer
 from clearance.client.http import Http
 from clearance.client.routes import route
 from clearance.client.tree import appear, file_of, read_tree
-from clearance.errors import Conflict
+from clearance.errors import Conflict, InvalidInput
 from clearance.policy.model import Onboarding
 from clearance.registry import rules
 from clearance.registry.captured import Capture, NewCapture
@@ -42,6 +42,8 @@ from clearance.registry.templates import Template
 from clearance.values import Page, plain
 
 _ASKED_AT_ONCE = 1000
+_OF_THE_FILE = frozenset({"dataset_unreadable", "no_such_column", "not_a_time", "duplicate_column"})
+"""Codes of errors that are about what is in a dataset's file."""
 
 
 class Models:
@@ -292,10 +294,22 @@ class Datasets:
         self._http = http
 
     def register(self, path: Path, *, name: str, time_column: str | None = None) -> Dataset:
-        """Upload a Parquet or CSV file, if the server lacks it, and register it; the same again changes nothing."""
+        """Upload a Parquet or CSV file, if the server lacks it, and register it; the same again changes nothing.
+
+        Raises:
+            InvalidInput: it is no table, or its time column is none; the message names the file.
+            Conflict: its bytes are registered under another name or time column (`dataset_exists`).
+        """
         file = file_of(path.name, source := path.resolve())
         transfer.upload(self._http, [(file, source)])
-        return self._http.post("/datasets", Dataset, NewDataset(name=name, digest=file.sha256, time_column=time_column))
+        new = NewDataset(name=name, digest=file.sha256, time_column=time_column)
+        try:
+            return self._http.post("/datasets", Dataset, new)
+        except InvalidInput as error:
+            if error.code not in _OF_THE_FILE:
+                raise
+            told = InvalidInput(f"{path}: {error.message}", code=error.code, hint=error.hint, details=error.details)
+            raise told from error
 
     def get(self, digest: str) -> Dataset:
         """Return one dataset."""

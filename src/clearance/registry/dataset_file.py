@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +172,12 @@ def _not_a_time(name: str, why: str) -> InvalidInput:
     )
 
 
+def _legible(text: str) -> str:
+    """Return the beginning of what Arrow says, up to the first of the file's own bytes that no terminal should see."""
+    shown = "".join(takewhile(lambda found: found.isprintable() and found != "\ufffd", text))[:300]
+    return shown if shown == text else f"{shown}…"
+
+
 def _type_name(kind: pa.DataType, pa: Any) -> str:
     if pa.types.is_dictionary(kind):
         return str(kind.value_type)
@@ -185,7 +192,7 @@ def _readable(digest: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidInput(
-            f"the dataset {digest} can't be read: {str(error)[:300]}",
+            f"the dataset {digest} can't be read: {_legible(str(error))}",
             code="dataset_unreadable",
             hint="it must be Parquet, or CSV in UTF-8 with a header line",
         ) from error

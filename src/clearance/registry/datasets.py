@@ -41,9 +41,9 @@ def register_dataset(tx: Transaction, caller: Principal, contents: Contents, *, 
         if (present.name, present.time_column) == (made.name, made.time_column):
             return present
         raise Conflict(
-            f"these bytes are registered as {present.name!r}, with the time column {present.time_column}",
+            f"these bytes are registered as {present.name!r}, {_timed(present)}",
             code="dataset_exists",
-            hint=f"use {present.digest}",
+            hint=f"name the dataset by that name, by its file, or by its digest, {present.digest}",
             details={"digest": present.digest, "name": present.name},
         )
     try:
@@ -63,6 +63,10 @@ def register_dataset(tx: Transaction, caller: Principal, contents: Contents, *, 
         data={"name": name, "rows": made.rows, "schema": digest_of(made.columns)},
     )
     return made
+
+
+def _timed(dataset: Dataset) -> str:
+    return f"with the time column {dataset.time_column!r}" if dataset.time_column else "without a time column"
 
 
 def list_datasets(tx: Transaction, *, cursor: str | None = None, limit: int = 100) -> Page[Dataset]:

@@ -83,8 +83,8 @@ def feature_hash(features: str | None) -> str | None:
     return None if features is None else "sha256:" + hashlib.sha256(features.encode()).hexdigest()
 
 
-def from_json(body: bytes) -> list[Any]:
-    """Return the items of a JSON list.
+def from_json(body: bytes, name: str = "the body") -> list[Any]:
+    """Return the items of a JSON list, which errors call by its name.
 
     Raises:
         InvalidInput: it is no JSON, or no list.
@@ -92,10 +92,10 @@ def from_json(body: bytes) -> list[Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"the body is not JSON: {error}", code="json_invalid", hint="send a JSON list") from error
+        raise InvalidInput(f"{name} is not JSON: {error}", code="json_invalid", hint="send a JSON list") from error
     if not isinstance(found, list):
         raise InvalidInput(
-            f"the body is a JSON {type(found).__name__}, not a list", code="json_invalid", hint="send a JSON list"
+            f"{name} is a JSON {type(found).__name__}, not a list", code="json_invalid", hint="send a JSON list"
         )
     return found
 
