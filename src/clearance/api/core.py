@@ -101,7 +101,8 @@ def bearer_of(request: Request) -> str:
         raise Unauthenticated(
             "this needs a token",
             code="token_missing",
-            hint="send it as `Authorization: Bearer …`; an administrator makes one: `clearance tokens issue NAME --role ROLE`",
+            hint="commands take it from --token, CLEARANCE_TOKEN or `clearance login`, other programs send it as "
+            "`Authorization: Bearer …`; an administrator makes one: `clearance tokens issue NAME --role ROLE`",
         )
     return bearer
 
