@@ -151,7 +151,14 @@ def test_a_second_rollback_never_returns_to_the_version_that_was_bad(loan: Clear
     promote(loan, 3)
     assert roll_back(loan).to_number == 2
     assert roll_back(loan).to_number == 1
-    with pytest.raises(Conflict, match="no other version"):
+    with pytest.raises(Conflict, match="no version to go back to") as refused:
+        roll_back(loan)
+    why = "it was rolled back from, and not promoted since"
+    assert sorted(refused.value.details["passed_over"]) == [f"car-loan/2: {why}", f"car-loan/3: {why}"]
+
+
+def test_a_rollback_of_the_first_version_says_that_there_was_no_other(loan: Clearance) -> None:
+    with pytest.raises(Conflict, match="no other version has served there"):
         roll_back(loan)
 
 

@@ -24,6 +24,15 @@ def earlier(moves: Sequence[Move], current: int) -> tuple[int, ...]:
     return tuple(number for number, good in found.items() if good)
 
 
+def given_up(moves: Sequence[Move], current: int) -> tuple[int, ...]:
+    """Return the versions that were rolled back from and not promoted since: those that `earlier` leaves out. Args as there."""
+    known = {*earlier(moves, current), current}
+    seen = dict.fromkeys(
+        number for move in moves for number in (move.to_number, move.from_number) if number is not None
+    )
+    return tuple(number for number in seen if number not in known)
+
+
 def unfit(version: Version, today: ModelContract | None) -> str:
     """Return why requests of today can't be answered by the version, or an empty text.
 

@@ -230,9 +230,12 @@ def _choose(tx: Transaction, gate: Gate, present: Pointer, wanted: int | None) -
         if not why and admission.decision_id is not None:
             return number, admission.decision_id, passed_over
         passed_over.append(f"{present.model}/{number}: {why}")
+    if wanted is None:
+        given_up = last_good.given_up(moves, present.stable)
+        passed_over += [f"{present.model}/{each}: it was rolled back from, and not promoted since" for each in given_up]
     raise Conflict(
         f"{present.model} has no version to go back to in {present.environment}"
-        + (": " + "; ".join(passed_over) if passed_over else ": no other version has served there"),
+        + (": " + "; ".join(passed_over) if passed_over else ": no other version has served there as the stable one"),
         code="no_good_version",
         hint="`clearance promote` brings a newer version, if one is allowed",
         details={"passed_over": passed_over},
