@@ -14,6 +14,7 @@ import clearance
 from clearance.api.core import install_error_handlers
 from clearance.api.expiry import WarnEarly
 from clearance.api.idempotency import OnceOnly
+from clearance.api.openapi import Application
 from clearance.app import Clearance
 
 API = "/api/v1"
@@ -96,7 +97,7 @@ def create(
         yield
         await asyncio.to_thread(parts.close)
 
-    app = FastAPI(
+    app = Application(
         title="Clearance",
         version=clearance.__version__,
         description="A control tower for machine-learning and AI models.",

@@ -21,7 +21,10 @@ from clearance.errors import ClearanceError, InvalidInput
 from clearance.registry.artifacts import uploads
 from clearance.registry.artifacts.model import Upload
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter(
+    tags=["uploads"],
+    responses={412: {"$ref": "#/components/responses/Error", "description": "Another version of the protocol."}},
+)
 Uploader = Annotated[Principal, needs(Permission.VERSION_REGISTER, anywhere=True)]
 Version = Annotated[str, Header(alias="tus-resumable", description="version of the protocol")]
 Count = Annotated[int, Header(ge=0, le=1 << 62)]
