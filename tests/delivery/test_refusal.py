@@ -22,5 +22,11 @@ def test_a_denial_has_one_line_per_rule_and_the_commands_that_help(sqlite_parts:
     assert f"`clearance policy show {decision.id}`" in explain
 
 
+def test_a_denial_names_the_title_that_somebody_knows_the_model_by(sqlite_parts: Clearance) -> None:
+    denied = refusal_of(decide(sqlite_parts, register(sqlite_parts)), "Car loan")
+    assert denied is not None
+    assert denied.message.startswith("version 1 of Car loan (car-loan/1) may not serve in production: ")
+
+
 def test_what_is_allowed_is_not_refused(sqlite_parts: Clearance) -> None:
     assert refusal_of(decide(sqlite_parts, ready(sqlite_parts))) is None

@@ -131,6 +131,7 @@ def _places(request: Request, route: APIRoute, body: dict[str, str]) -> tuple[Pl
         model = _model(tx, request, route, body)
         if model is None:
             return (Place(model=body.get("name"), team=body["team"]) if "team" in body else NOWHERE,)
+        model = _identity(tx, model)  # what was asked for by its title is asked for again by its name
         place = Place(model=model, team=_team(tx, model))
         return (place, Place(model=model, team=body["team"])) if "team" in body else (place,)
 
@@ -150,6 +151,12 @@ def _model(tx: Transaction, request: Request, route: APIRoute, body: dict[str, s
     if any(each.name == "model" for each in route.dependant.query_params):
         return request.query_params.get("model")
     return None
+
+
+def _identity(tx: Transaction, text: str) -> str:
+    from clearance.registry import service as registry
+
+    return registry.identity(tx, text)
 
 
 def _team(tx: Transaction, model: str) -> str | None:

@@ -67,16 +67,7 @@ def listing(
     if incomplete and not json:
         _render_incomplete(list(client.models.onboarding(wanted)))
         return
-    show(
-        list(client.models.list(wanted)),
-        json,
-        lambda models: table(
-            "Models",
-            ("name", "owner", "team", "kind", "governance", "lifecycle", "created"),
-            [(m.name, m.owner, m.team, m.kind, governance(m), m.lifecycle, f"{m.created_at:%Y-%m-%d}") for m in models],
-            empty=empty,
-        ),
-    )
+    show(list(client.models.list(wanted)), json, lambda models: _render_all(models, empty))
 
 
 @app.command("show")
@@ -215,10 +206,34 @@ def _render_created(model: Model) -> None:
     say(f"Next: `clearance versions register {model.name} FOLDER`")
 
 
+def _render_all(models: list[Model], empty: str) -> None:
+    """Show models; their titles too if one of them has another than its name."""
+    titled = any(_title(model) for model in models)
+    table(
+        "Models",
+        ("name", *(["title"] if titled else []), "owner", "team", "kind", "governance", "lifecycle", "created"),
+        [
+            (
+                m.name,
+                *([_title(m)] if titled else []),
+                *(m.owner, m.team, m.kind, governance(m), m.lifecycle, f"{m.created_at:%Y-%m-%d}"),
+            )
+            for m in models
+        ],
+        empty=empty,
+    )
+
+
+def _title(model: Model) -> str:
+    """Return what people and MLflow's clients call a model, where that is not its name."""
+    return model.title if model.title is not None and model.title != model.name else ""
+
+
 def _render(model: Model) -> None:
     facts(
         model.name,
         [
+            ("title", _title(model)),
             ("owner", model.owner),
             ("on call", model.on_call),
             ("team", model.team),

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from clearance.errors import KINDS, ClearanceError, InvalidInput, Unavailable
+from clearance.client import titles
+from clearance.errors import KINDS, ClearanceError, InvalidInput, NotFound, Unavailable
 from clearance.values import Page, misfits, parse_json, plain
 
 T = TypeVar("T")
@@ -109,6 +110,15 @@ class Http:
     def download(self, path: str, write: Callable[[bytes], Any]) -> None:
         """GET bytes and hand them on chunk by chunk."""
         try:
+            self._fetch(path, write)
+        except NotFound as error:
+            meant = titles.meant(error, path, {})
+            if meant is None:
+                raise
+            self._fetch(meant[0], write)
+
+    def _fetch(self, path: str, write: Callable[[bytes], Any]) -> None:
+        try:
             with self.client.stream("GET", _API + path) as response:
                 if response.is_error:
                     response.read()
@@ -130,6 +140,16 @@ class Http:
                 return
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; one that names a model by its title is sent again with the name that the server says it has."""
+        try:
+            return self._ask(method, path, **options)
+        except NotFound as error:
+            meant = titles.meant(error, path, options)
+            if meant is None:
+                raise
+        return self._ask(method, meant[0], **meant[1])
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = self.client.request(method, _API + path, **options)
         except httpx.TransportError as error:

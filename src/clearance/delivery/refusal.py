@@ -8,16 +8,18 @@ from clearance.policy.remedies import remedies
 from clearance.values import plain
 
 
-def refusal_of(decision: Decision) -> Denied | None:
+def refusal_of(decision: Decision, title: str = "") -> Denied | None:
     """Return the error of a decision that denies: one line per rule that failed, and what to run next.
 
-    None when the decision allows or waits.
+    None when the decision allows or waits. A title that is not the model's name is named with it.
     """
     if decision.outcome is not Outcome.DENIED:
         return None
     failing = [rule for rule in decision.rules if rule.blocks]
     many = "1 rule does not hold" if len(failing) == 1 else f"{len(failing)} rules do not hold"
-    head = f"{decision.model}/{decision.number} may not serve in {decision.environment}"
+    name = f"{decision.model}/{decision.number}"
+    called = f"version {decision.number} of {title} ({name})" if title not in {"", decision.model} else name
+    head = f"{called} may not serve in {decision.environment}"
     lines = [f"{head}: {many if failing else decision.reason}", *(f"{rule.id}: {rule.message}" for rule in failing)]
     return Denied(
         "\n".join(lines),

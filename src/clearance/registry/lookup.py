@@ -13,14 +13,28 @@ def get_model(tx: Transaction, name: str, *, lock: bool = False) -> Model:
     """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends.
 
     Raises:
-        NotFound: no such model (`model_not_found`).
+        NotFound: no such model (`model_not_found`); where one has that title, hint and details say which: clients ask again.
     """
     found = store.find_model(tx, name, lock=lock) if rules.is_model_name(name) else None
     if found is None:
+        titled = _titled(tx, name)
         raise NotFound(
-            f"there is no model {name[:120]!r}", code="model_not_found", hint="`clearance models list` shows all"
+            f"there is no model {name[:120]!r}",
+            code="model_not_found",
+            hint=f"the one with that title is {titled}" if titled else "`clearance models list` shows all",
+            details={"title": name, "model": titled} if titled else None,
         )
     return found
+
+
+def identity(tx: Transaction, text: str) -> str:
+    """Return the identity that a person means: the text if a model has it for its name, else that of the model with this title.
+
+    The text itself where it is neither.
+    """
+    if rules.is_model_name(text) and store.find_model(tx, text) is not None:
+        return text
+    return _titled(tx, text) or text
 
 
 def check_named(tx: Transaction, model: str | None) -> None:
@@ -67,6 +81,12 @@ def get_pinned(tx: Transaction, model: str, number: int) -> Version:
             hint=f"fetch them, then `clearance versions pin {model} {number} FOLDER`",
         )
     return found
+
+
+def _titled(tx: Transaction, title: str) -> str:
+    """Return the name of the model that is called so now; empty if none is."""
+    found = store.find_title(tx, title) if rules.is_title(title) else None
+    return "" if found is None else found.name
 
 
 def get_dataset(tx: Transaction, digest: str) -> Dataset:

@@ -89,6 +89,15 @@ def check_title(title: str) -> None:
 
 
 def check_tag(key: str, value: str = "") -> None:
+def is_title(text: str) -> bool:
+    """Return whether a model could have this title."""
+    try:
+        check_title(text)
+    except InvalidInput:
+        return False
+    return True
+
+
     """Refuse what is no tag (`bad_text`)."""
     check_text("the key of the tag", key, least=1, most=_LONGEST_KEY)
     check_text("the value of the tag", value, most=_LONGEST_TAG)

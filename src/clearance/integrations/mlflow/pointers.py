@@ -125,7 +125,7 @@ def _note_stage(tx: Transaction, caller: Principal, model: str, number: int, sta
 def _why_not(promotion: Promotion, row: VersionRow, context: Context) -> ClearanceError | None:
     """Return why a version does not serve after a promotion was asked for: denied, or waiting for people."""
     decision = promotion.decision
-    if (denied := refusal_of(decision)) is not None:
+    if (denied := refusal_of(decision, row.title)) is not None:
         return denied
     if decision.outcome is not Outcome.PENDING:
         return None
