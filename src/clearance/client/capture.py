@@ -6,9 +6,9 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from clearance.errors import InvalidInput
+from clearance.registry.addresses import without_secret
 from clearance.registry.model import Code
 
 
@@ -28,7 +28,7 @@ def capture_code(folder: Path | str = ".") -> Code | None:
     address = _git(top, "remote", "get-url", "origin") if "origin" in remotes else top.name
     commit = _git(top, "rev-parse", "--verify", "HEAD")
     dirty = bool(_git(top, "--no-optional-locks", "status", "--porcelain"))
-    return Code(repository=_without_credentials(address), commit=commit, dirty=dirty)
+    return Code(repository=without_secret(address), commit=commit, dirty=dirty)
 
 
 def capture_environment() -> dict[str, str]:
@@ -56,10 +56,3 @@ def _git(folder: Path, *arguments: str) -> str:
             f"git can't tell about {folder}: {said[:300]}", code="git_failed", hint="commit the code, then try again"
         ) from error
     return done.stdout.strip()
-
-
-def _without_credentials(address: str) -> str:
-    parts = urlsplit(address)
-    if not parts.scheme or "@" not in parts.netloc:
-        return address
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

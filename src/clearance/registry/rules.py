@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clearance.errors import Conflict, Denied, InvalidInput
+from clearance.registry.addresses import has_secret
 from clearance.registry.model import (
     File,
     Lifecycle,
@@ -88,7 +89,6 @@ def check_title(title: str) -> None:
         raise InvalidInput("a title has no / and no :", code="bad_text", details={"field": "the title"})
 
 
-def check_tag(key: str, value: str = "") -> None:
 def is_title(text: str) -> bool:
     """Return whether a model could have this title."""
     try:
@@ -98,6 +98,7 @@ def is_title(text: str) -> bool:
     return True
 
 
+def check_tag(key: str, value: str = "") -> None:
     """Refuse what is no tag (`bad_text`)."""
     check_text("the key of the tag", key, least=1, most=_LONGEST_KEY)
     check_text("the value of the tag", value, most=_LONGEST_TAG)
@@ -108,8 +109,9 @@ def check_source(source: Source, files: tuple[File, ...]) -> None:
 
     Raises:
         InvalidInput: `bad_source`: no address where one is needed, an endpoint that is no web address, an image without its
-            digest, or files beside a source that has none here.
+            digest, or files beside a source that has none here; `secret_in_address`.
     """
+    check_no_secret("the source", source.uri)
     check_text("the source", source.uri, most=_LONGEST_URI)
     check_text("the revision", source.revision, most=255)
     if source.kind is SourceKind.FILES:
@@ -128,6 +130,17 @@ def check_source(source: Source, files: tuple[File, ...]) -> None:
             f"a version that is {_SOURCE_ARTICLES[source.kind]} has no files here",
             code="bad_source",
             hint="leave the files out; those of a reference are pinned afterwards, `clearance versions pin`",
+        )
+
+
+def check_no_secret(what: str, address: str) -> None:
+    """Refuse an address with a password in it (`secret_in_address`), without repeating it: what is kept here is kept for good."""
+    if has_secret(address):
+        raise InvalidInput(
+            f"{what} has a password or token in its address, and would be shown to all who may read, and kept for good",
+            code="secret_in_address",
+            hint="leave out what stands between // and @, and change the password if it was sent anywhere else",
+            details={"field": what},
         )
 
 
@@ -248,7 +261,7 @@ def check_path(path: str) -> None:
 
 
 def check_provenance(provenance: Provenance) -> None:
-    """Refuse provenance that can't be written down exactly (`bad_provenance`), or names what is no digest or version."""
+    """Refuse provenance that can't be written down exactly (`bad_provenance`), names what is no digest or version, or a secret."""
     try:
         canonical_json(provenance)
     except (ValueError, RecursionError) as error:  # rfc8785's errors are ValueErrors
@@ -259,6 +272,8 @@ def check_provenance(provenance: Provenance) -> None:
         ) from error
     for use in provenance.datasets:
         check_digest(use.digest)
+    if provenance.code is not None:
+        check_no_secret("the repository", provenance.code.repository)
     for parent in provenance.parents:
         parse_version_name(parent)
     check_text("the trainer", provenance.trainer, most=255)

@@ -253,6 +253,14 @@ def bring(parts: Clearance, number: int | None, name: str = "Loan", **more: Any)
         return service.import_version(tx, ADA, parts.blobs, parts.gate, parts.guards, original)
 
 
+def test_a_password_in_the_source_of_an_old_version_is_left_behind(parts: Clearance) -> None:
+    model = bring(parts, None).model
+    assert bring(parts, 1, source="https://ada:hush@old:5000/artifacts/1").made
+    with parts.database.read() as tx:
+        assert registry.get_version(tx, model, 1).source.uri == "https://old:5000/artifacts/1"
+        assert all("hush" not in str(entry) for entry in log.entries(tx).items)
+
+
 def test_the_same_again_changes_nothing_also_under_another_title(parts: Clearance) -> None:
     first = bring(parts, None)
     assert first.made

@@ -7,7 +7,7 @@ and the numbers stay without holes. What an alias or stage would let serve is no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from urllib.parse import quote
 
 from clearance.access.model import Principal
@@ -31,6 +31,7 @@ from clearance.integrations.mlflow.importing.model import (
 from clearance.integrations.mlflow.model import Stage, kind_of, parse_stage
 from clearance.integrations.mlflow.models import free_identity
 from clearance.registry import service as registry
+from clearance.registry.addresses import without_secret
 from clearance.registry.model import NewModel, NewVersion, Provenance, Source, SourceKind
 from clearance.registry.rules import LARGEST_NUMBER, LONGEST_DESCRIPTION, check_text
 from clearance.storage.blobs import BlobStore
@@ -83,6 +84,7 @@ def import_version(
         InvalidInput: a number, text or tag that can't be one here.
         Conflict: the number was given here to another version since (`number_taken`), or the model is retired.
     """
+    original = replace(original, source=without_secret(original.source))
     tx.lock("mlflow imports")
     model = store.find(tx, original.origin, original.name, 0)
     if model is None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from clearance.errors import ClearanceError, Forbidden, InvalidInput, Unavailable
+from clearance.registry.addresses import has_secret
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _STEP_SECONDS = 5.0  # of each step: connecting, sending, waiting
@@ -196,7 +197,7 @@ def _split(url: str) -> Any:
     try:
         parsed = urlsplit(url)
         good = parsed.scheme in {"http", "https"} and bool(parsed.hostname) and parsed.port != 0
-        good = good and parsed.username is None and url.isascii() and url.isprintable() and " " not in url
+        good = good and not has_secret(url) and url.isascii() and url.isprintable() and " " not in url
     except ValueError:  # of a port or an IPv6 address that is none
         good = False
     if not good:
