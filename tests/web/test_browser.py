@@ -136,6 +136,23 @@ def test_nothing_makes_a_narrow_page_scroll_sideways(visit: Callable[..., Visit]
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 400, name
 
 
+def test_the_page_of_the_api_opens_without_scripts_and_fits_a_telephone(
+    visit: Callable[..., Visit], showcase: Showcase
+) -> None:
+    seen = visit(viewport={"width": 400, "height": 800}, java_script_enabled=False).log_in(showcase.tokens["ada"])
+    assert seen.open("/docs") == 200
+    route = seen.page.locator("details", has_text="/api/v1/artifacts/collection")
+    assert not route.get_by_text("older_than_hours").is_visible()
+    route.locator("summary").click()
+    assert route.get_by_text("older_than_hours").is_visible()
+    assert route.get_by_text("24 when left out").is_visible()
+    every = visit(viewport={"width": 400, "height": 800}).log_in(showcase.tokens["ada"], "/docs")
+    every.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert every.page.evaluate("document.documentElement.scrollWidth") <= 400
+    cards = "[...document.querySelectorAll('.card')].filter(card => card.scrollWidth > card.clientWidth).length"
+    assert every.page.evaluate(cards) == 0, "nothing has to be pushed sideways either"
+
+
 def test_the_keyboard_reaches_content_and_shows_where_it_is(visit: Callable[..., Visit], showcase: Showcase) -> None:
     seen = visit().log_in(showcase.tokens["ada"])
     outline = "getComputedStyle(document.activeElement).outlineStyle + ' ' + document.activeElement.textContent.trim()"

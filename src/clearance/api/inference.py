@@ -14,9 +14,47 @@ from clearance.api.core import App, needs
 from clearance.gateway import protocol
 from clearance.gateway.model import GatewayStatus, Reload, RouteStatus
 from clearance.registry.contract import Datatype, Field
+from clearance.sdk.events import MAX_TEXT
 
 router = APIRouter(tags=["gateway"])
 protocol_router = APIRouter(prefix="/v2", tags=["inference"])
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "datatype", "shape", "data"],
+    "properties": {
+        "name": {"type": "string", "description": "an input that the model declares"},
+        "datatype": {"type": "string", "enum": list(Datatype), "description": "the one that it declares"},
+        "shape": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+            "description": "[rows, 1], or [rows, n]",
+        },
+        "data": {"type": "array", "items": {}, "description": "the values, flat or nested as the shape says"},
+    },
+}
+_INFERENCE = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {
+            "type": "string",
+            "maxLength": MAX_TEXT,
+            "description": "printable ASCII; labels find the request by it",
+        },
+        "inputs": {"type": "array", "minItems": 1, "items": _TENSOR},
+        "parameters": {
+            "type": "object",
+            "properties": {
+                protocol.TIME_PARAMETER: {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "when a request that is replayed happened; needs telemetry.write",
+                }
+            },
+        },
+    },
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _INFERENCE}}}}
 Predictor = Annotated[Principal, needs(Permission.PREDICT)]
 RequestId = Annotated[str, Header(alias="x-request-id")]
 
@@ -81,8 +119,8 @@ def model_ready(
     return {"name": model, "ready": True}
 
 
-@protocol_router.post("/models/{model}/infer")
-@protocol_router.post("/models/{model}/versions/{number}/infer")
+@protocol_router.post("/models/{model}/infer", openapi_extra=_BODY)
+@protocol_router.post("/models/{model}/versions/{number}/infer", openapi_extra=_BODY)
 async def infer(
     model: str,
     request: Request,

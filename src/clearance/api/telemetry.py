@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,6 +14,7 @@ from clearance.api import place
 from clearance.api.core import App, needs
 from clearance.errors import InvalidInput
 from clearance.registry import service as registry
+from clearance.sdk.events import FIELDS
 from clearance.telemetry.model import Compaction, Receipt, Summary
 from clearance.telemetry.rows import from_arrow, from_json
 
@@ -20,19 +22,35 @@ router = APIRouter(prefix="/telemetry", tags=["telemetry"])
 
 ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
+_EVENT = {name: (rule.mandatory, rule.meaning) for name, rule in FIELDS.items()}
+_LABEL = {
+    "model": (True, "name of the model"),
+    "request_id": (True, "of the request that was answered"),
+    "row": (False, "index of the row within its request; 0 when left out"),
+    "label": (True, "what turned out to be so; a class by its index"),
+    "at": (False, "when it was known, RFC 3339 with a zone; now when left out"),
+}
 
 
-def _list_of(meaning: str, *, arrow: bool) -> dict[str, Any]:
-    """Return what OpenAPI says of a body that is read by hand, because it may be large and come in two forms."""
-    content: dict[str, Any] = {
-        _JSON: {"schema": {"type": "array", "items": {"type": "object"}, "description": meaning}}
+def _list_of(fields: Mapping[str, tuple[bool, str]], *, arrow: bool) -> dict[str, Any]:
+    """Return what OpenAPI says of a body that is read by hand, because it may be large and come in two forms.
+
+    Args:
+        fields: of an item, each with whether it is mandatory and what it means.
+        arrow: whether it may also be an Arrow IPC stream.
+    """
+    item = {
+        "type": "object",
+        "required": [name for name, (mandatory, _) in fields.items() if mandatory],
+        "properties": {name: {"description": meaning} for name, (_, meaning) in fields.items()},
     }
+    content: dict[str, Any] = {_JSON: {"schema": {"type": "array", "items": item}}}
     if arrow:
         content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-@router.post("/events", status_code=201, openapi_extra=_list_of("events; `docs/reference/events.md`", arrow=True))
+@router.post("/events", status_code=201, openapi_extra=_list_of(_EVENT, arrow=True))
 async def send_events(
     request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE, anywhere=True)]
 ) -> Receipt:
@@ -45,9 +63,7 @@ async def send_events(
     return await asyncio.wrap_future(await run_in_threadpool(app.ingest.begin, events))
 
 
-@router.post(
-    "/labels", status_code=201, openapi_extra=_list_of("labels: model, request_id, row, label, at", arrow=False)
-)
+@router.post("/labels", status_code=201, openapi_extra=_list_of(_LABEL, arrow=False))
 async def send_labels(
     request: Request, app: App, caller: Annotated[Principal, needs(Permission.TELEMETRY_WRITE, anywhere=True)]
 ) -> Receipt:
