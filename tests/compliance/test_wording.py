@@ -37,6 +37,11 @@ def test_every_metric_of_a_rollout_has_words(name: MetricName) -> None:
     assert "_" not in wording.metric(name)
 
 
+def test_what_stands_between_backticks_is_code_and_nothing_is_markup() -> None:
+    assert wording.prose("try `a <b>`, or <i>") == "try <code>a &lt;b&gt;</code>, or &lt;i&gt;"
+    assert wording.prose("one ` alone") == "one ` alone"
+
+
 @pytest.mark.parametrize(
     ("minutes", "said"),
     [

@@ -13,7 +13,7 @@ from clearance.access.model import Role
 from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
 from clearance.compliance import lineage
-from clearance.web.layers import BOX, draw
+from clearance.web.layers import BOX, draw, short
 from tests.compliance.test_lineage import pipeline, take
 from tests.conftest import person
 from tests.integrations.openlineage_events import dataset, dataset_event, run_event
@@ -76,6 +76,26 @@ def test_no_two_boxes_stand_on_each_other_and_upstream_is_left(sqlite_parts: Cle
         assert 0 <= y <= drawing.height - BOX[1]
     left = {box.node.label: box.x for box in drawing.boxes}
     assert left["raw@41"] < left["clean@7"] < left["car-loan/1"] < left["car-loan in production"]
+
+
+def test_the_word_of_an_edge_stands_on_no_box(sqlite_parts: Clearance) -> None:
+    pipeline(sqlite_parts)
+    with sqlite_parts.database.read() as tx:
+        drawing = draw(lineage.trace(tx, "car-loan/1"))
+    for line in drawing.lines:
+        on = [box.label for box in drawing.boxes if 0 < line.x - box.x < BOX[0] and 0 < line.y - box.y < BOX[1]]
+        assert not on, f"{line.relation} stands on {on}"
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("denied for production", "denied for production"),
+        ("repaid_loan_on_previous_car@12", "repaid_loan_…evious_car@12"),
+    ],
+)
+def test_a_name_that_is_too_long_for_its_box_keeps_both_ends(label: str, shown: str) -> None:
+    assert short(label) == shown
 
 
 def test_a_cycle_is_drawn_too(sqlite_parts: Clearance, page: Open) -> None:

@@ -117,7 +117,7 @@ def test_a_form_with_its_token_goes_through_and_its_error_is_a_page(console: Ope
     client = console(Role.ADMIN)
     answer = client.post("/models/loans/rollback", data={"reason": "because", "csrf": csrf(client)})
     assert answer.status_code == 404
-    assert "Nothing serves for loans in production" in answer.text
+    assert "nothing serves for loans in production" in answer.text
     assert "Log out" in answer.text, "the navigation is there"
 
 
@@ -157,8 +157,8 @@ def test_who_lacks_a_permission_sees_a_page_that_names_it_and_no_forms(console: 
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        ("/nothing", 404, "There is no page /nothing"),
-        ("/logout", 404, "There is no page /logout"),
+        ("/nothing", 404, "there is no page /nothing"),
+        ("/logout", 404, "there is no page /logout"),
         ("/models/none", 404, "none"),
         ("/models/none/versions/1", 404, "none"),
         ("/models/none/versions/one", 422, "number"),

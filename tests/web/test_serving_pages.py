@@ -76,3 +76,11 @@ def test_a_leaf_of_the_log_has_a_page_in_words_with_its_proof(console: TestClien
 @pytest.mark.parametrize(("index", "status"), [("999999", 404), ("-1", 422), ("x", 422)])
 def test_a_leaf_that_is_none_is_told(console: TestClient, index: str, status: int) -> None:
     assert console.get(f"/audit/leaves/{index}").status_code == status
+
+
+def test_an_error_page_leaves_names_as_they_are_and_shows_commands_as_code(console: TestClient) -> None:
+    html = {"accept": "text/html"}
+    page = console.get("/models/car-loan/versions/99", headers=html).text
+    assert "car-loan has no version 99" in page
+    assert "Car-loan has" not in page
+    assert "<code>clearance rollouts list</code>" in console.get("/rollouts/rol_none", headers=html).text

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup, escape
+
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.delivery.model import MetricName
@@ -95,6 +97,7 @@ EVENTS: Mapping[Event, str] = {
 
 _PAGES = {"rollout": "/rollouts/", "alert": "/alerts/", "incident": "/incidents/", "dataset": "/lineage?of="}
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_CODE = re.compile(r"`([^`]+)`")
 _ID = re.compile(r"[a-z]+_[0-9a-z]{20,}")
 
 
@@ -184,6 +187,11 @@ def size(number: int) -> str:
     return f"{amount:,.0f} {units[0]}" if amount >= 100 or units[0] == "bytes" else f"{amount:.1f} {units[0]}"
 
 
+def prose(text: str) -> Markup:
+    """Write a text in which `…` is code, as messages and hints have it."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
+
+
 def words(identifier: object) -> str:
     """Write an identifier in words: `rolled_back` becomes `rolled back`."""
     return str(identifier).replace("_", " ")
@@ -208,6 +216,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "lasted": lasted,
     "size": size,
     "words": words,
+    "prose": prose,
     "kind": kind,
     "event": event,
     "about": about,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from clearance.compliance.graph import Graph
 from clearance.registry.model import Node
 
-BOX = (170, 46)
-GAP = (46, 16)
-MARGIN = 12
-_LONGEST_LABEL = 20
+BOX = (216, 46)
+GAP = (76, 20)
+MARGIN = 16
+_LONGEST_LABEL = 26
 _SWEEPS = 4
-_WIDEST_SHRUNK = 1950
+_WIDEST_SHRUNK = 1450
 """A picture up to this width is shrunk to the page; a wider one, which could not be read then, is scrolled."""
 
 
@@ -80,8 +80,8 @@ def draw(graph: Graph) -> Drawing:
         width=width,
         height=2 * MARGIN + tallest * (BOX[1] + GAP[1]) - GAP[1],
         shrinks=width <= _WIDEST_SHRUNK,
-        boxes=tuple(Box(node, *at[id_], _short(node.label)) for id_, node in nodes.items()),
-        lines=tuple(_line(at[edge.source], at[edge.target], edge.relation) for edge in graph.edges),
+        boxes=tuple(Box(node, *at[id_], short(node.label)) for id_, node in nodes.items()),
+        lines=tuple(_line(at[edge.source], at[edge.target], edge.relation, _rows(at)) for edge in graph.edges),
     )
 
 
@@ -132,19 +132,44 @@ def _seen(node: str, target: str, entered: set[str], left: set[str], back: set[t
     return target in entered
 
 
-def _line(source: tuple[int, int], target: tuple[int, int], relation: str) -> Line:
-    """Return a curve from the right of one box to the left of another; between boxes of one column, around them."""
+def _rows(at: Mapping[str, tuple[int, int]]) -> dict[int, list[int]]:
+    """Return the tops of the boxes of each column, by its left edge."""
+    found = defaultdict(list)
+    for x, y in at.values():
+        found[x].append(y)
+    return found
+
+
+def _beside(rows: Mapping[int, list[int]], x: int, y: int) -> int:
+    """Return the height nearest to `y` at which a word at `x` stands on no box, but between two, above or below them."""
+    tops = next((tops for left, tops in rows.items() if left <= x <= left + BOX[0]), [])
+    if not any(top - GAP[1] // 2 < y < top + BOX[1] + GAP[1] // 2 for top in tops):
+        return y
+    free = [top - GAP[1] // 2 for top in tops] + [max(tops) + BOX[1] + GAP[1] // 2]
+    return min(free, key=lambda each: (abs(each - y), each))
+
+
+def _line(source: tuple[int, int], target: tuple[int, int], relation: str, rows: Mapping[int, list[int]]) -> Line:
+    """Return a curve from the right of one box to the left of another; between boxes of one column, around them.
+
+    One that goes past a column goes between its boxes, so that it and its word can be seen.
+    """
     (x1, y1), (x2, y2) = (source[0] + BOX[0], source[1] + BOX[1] // 2), (target[0], target[1] + BOX[1] // 2)
     if x2 > x1:
-        bend = (x2 - x1) // 2
-        return Line(
-            f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}", relation, (x1 + x2) // 2, (y1 + y2) // 2
-        )
+        bend, x, y = (x2 - x1) // 2, (x1 + x2) // 2, (y1 + y2) // 2
+        past = _beside(rows, x, y)
+        lift = (past - y) * 4 // 3  # at its middle a cubic curve goes three quarters of the way to its two handles
+        path = f"M{x1} {y1} C{x1 + bend} {y1 + lift} {x2 - bend} {y2 + lift} {x2} {y2}"
+        return Line(path, relation, x, past)
     bend = GAP[0] // 2
     return Line(
         f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}", relation, (x1 + x2) // 2, (y1 + y2) // 2 - 4
     )
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else "…" + label[1 - _LONGEST_LABEL :]
+def short(label: str) -> str:
+    """Return a label that fits into a box: what is too long lacks its middle, for both ends tell things apart."""
+    if len(label) <= _LONGEST_LABEL:
+        return label
+    front = (_LONGEST_LABEL - 1) // 2
+    return f"{label[:front]}…{label[front + 1 - _LONGEST_LABEL :]}"
