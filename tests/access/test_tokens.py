@@ -151,6 +151,8 @@ def test_whoever_made_a_token_speaks_through_it(parts: Clearance) -> None:
     assert caller.stands_for("user:bob")
     assert caller.stands_for("user:ada")  # she could have made it to approve her own version
     assert not caller.stands_for("user:carol")
+    assert caller.voice_of("user:bob") == "user:bob"
+    assert caller.voice_of("user:ada") == "user:ada, who made this token of user:bob,"
 
 
 # ── how it is sent

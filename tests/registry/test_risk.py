@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.access.model import Role
+from clearance.access.model import Principal, Role
 from clearance.app import Clearance
 from clearance.audit import log
 from clearance.client.client import Client
@@ -214,6 +214,11 @@ def test_nobody_lowers_what_their_own_answers_ask_for(parts: Clearance) -> None:
     with parts.database.write() as tx, pytest.raises(Forbidden) as caught:
         service.lower_risk(tx, ADA, "car-loan", NewLowering(risk=Risk.LIGHT, reason="a pilot", days=1))
     assert caught.value.code == "own_assessment"
+    assert caught.value.message.startswith("user:ada answered the questionnaire")
+    theirs = Principal(name="user:w2", roles=(Role.APPROVER,), issued_by=ADA.name)
+    with parts.database.write() as tx, pytest.raises(Forbidden) as caught:
+        service.lower_risk(tx, theirs, "car-loan", NewLowering(risk=Risk.LIGHT, reason="a pilot", days=1))
+    assert caught.value.message.startswith("user:ada, who made this token of user:w2, answered the questionnaire")
 
 
 def test_a_retired_model_is_assessed_no_more(parts: Clearance) -> None:

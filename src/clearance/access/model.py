@@ -168,6 +168,10 @@ class Principal:
         """Whether this is that person, or speaks by a token that they made: then it is their voice all the same."""
         return name in {self.name, self.issued_by}
 
+    def voice_of(self, name: str) -> str:
+        """Return in words who speaks where this `stands_for` somebody: that is who made the token, if this is somebody else."""
+        return name if name == self.name else f"{name}, who made this token of {self.name},"
+
     def may(self, permission: Permission) -> bool:
         """Whether this is allowed everywhere; ask `at(place)` about one place."""
         if permission is Permission.OWN:

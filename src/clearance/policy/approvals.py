@@ -131,11 +131,8 @@ def _check(request: ApprovalRequest, caller: Principal, comment: str) -> None:
     if request.state is not RequestState.OPEN:
         raise Conflict(f"the request is {request.state} already", code="approval_settled")
     if request.exclude_author and caller.stands_for(request.author):
-        whose = (
-            caller.name if caller.name == request.author else f"{request.author}, who made this token of {caller.name},"
-        )
         raise Forbidden(
-            f"{whose} registered {version}, and nobody approves their own version",
+            f"{caller.voice_of(request.author)} registered {version}, and nobody approves their own version",
             code="own_version",
             hint="somebody else in the role " + " or ".join(request.roles) + " has to look at it",
         )

@@ -30,9 +30,10 @@ def grant_waiver(tx: Transaction, caller: Principal, new: NewWaiver) -> Waiver:
         Forbidden: one's own version (code `own_version`).
     """
     model = registry.get_model(tx, new.model)
-    if new.number is not None and caller.stands_for(registry.get_version(tx, new.model, new.number).created_by):
+    author = None if new.number is None else registry.get_version(tx, new.model, new.number).created_by
+    if author is not None and caller.stands_for(author):
         raise Forbidden(
-            f"{caller.name} registered {new.model}/{new.number}, and nobody waives a rule for their own version",
+            f"{caller.voice_of(author)} registered {new.model}/{new.number}, and nobody waives a rule for their own version",
             code="own_version",
             hint="somebody else who may waive has to do it",
         )

@@ -70,7 +70,8 @@ def lower_risk(tx: Transaction, caller: Principal, model: str, new: NewLowering)
         NotFound: no such model.
         InvalidInput: no reason, or more days than a lowering from that level may last (`bad_expiry`).
         Conflict: nobody answered (`not_assessed`), or that is no lowering (`not_lower`).
-        Forbidden: the caller answered the questionnaire (`own_assessment`): an exception takes a second person.
+        Forbidden: the caller, or who made their token, answered the questionnaire (`own_assessment`): an exception takes a
+            second person.
     """
     rules.check_reason(new.reason)
     present = get_model(tx, model, lock=True)
@@ -86,9 +87,10 @@ def lower_risk(tx: Transaction, caller: Principal, model: str, new: NewLowering)
             code="not_lower",
             hint=f"`clearance models update {model} --risk {new.risk}` needs no exception",
         )
-    if caller.stands_for(assessment_store.select(tx, model)[0].assessed_by):
+    answered_by = assessment_store.select(tx, model)[0].assessed_by
+    if caller.stands_for(answered_by):
         raise Forbidden(
-            f"{caller.name} answered the questionnaire for {model}, and nobody lowers what their own answers ask for",
+            f"{caller.voice_of(answered_by)} answered the questionnaire for {model}, and nobody lowers what their own answers ask for",
             code="own_assessment",
             hint="somebody else who may waive has to do it",
         )
