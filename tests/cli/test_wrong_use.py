@@ -55,7 +55,15 @@ def test_without_json_nothing_is_printed_for_programs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("--home", "", "models", "list"), ("audit", "publish", ""), ("demo", "--home", ""), ("--home", "", "demo")],
+    [
+        ("--home", "", "models", "list"),
+        ("--home", "", "demo"),
+        ("demo", "--home", ""),
+        ("audit", "publish", ""),
+        ("audit", "witness", "w", "--log", "x", "--folder", ""),
+        ("versions", "register", "car-loan", ""),
+        ("versions", "pin", "car-loan", "1", ""),
+    ],
 )
 def test_an_empty_folder_is_not_the_one_we_are_in(
     tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

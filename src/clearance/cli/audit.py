@@ -217,7 +217,10 @@ def witness(
     log: Annotated[
         list[str], typer.Option(help="Verifier of a log to vouch for; repeat for several, or for new keys.")
     ],
-    folder: Annotated[Path, typer.Option(help="Holds the witness's key and what it vouched for; made the first time.")],
+    folder: Annotated[
+        Path,
+        typer.Option(parser=folder_of, help="Holds the witness's key and what it vouched for; made the first time."),
+    ],
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Port = 8129,
 ) -> None:

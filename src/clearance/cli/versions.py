@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clearance.cli.capture import by_when, capture, contract_of, fill
-from clearance.cli.core import Json, Model, Number, connect, note, say, show, table
+from clearance.cli.core import Json, Model, Number, connect, folder_of, note, say, show, table
 from clearance.cli.export import export
 from clearance.cli.facts import DATA, counted, facts, short
 from clearance.errors import InvalidInput
@@ -78,7 +78,10 @@ def register(
     ctx: typer.Context,
     model: Model,
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder with the version's files, or its one file; none for a black box.")
+        Path | None,
+        typer.Argument(
+            parser=folder_of, help="Folder with the version's files, or its one file; none for a black box."
+        ),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="Instead of a folder: address of a model that others run.")
@@ -93,7 +96,9 @@ def register(
             help=f"Data it used, ROLE=DATA; repeat. ROLE is training, validation, test or reference; DATA is {DATA}."
         ),
     ] = None,
-    code: Annotated[Path | None, typer.Option(help="Working tree to take repository and commit from.")] = None,
+    code: Annotated[
+        Path | None, typer.Option(parser=folder_of, help="Working tree to take repository and commit from.")
+    ] = None,
     environment: Annotated[bool, typer.Option(help="Record this Python environment as the lock.")] = False,
     json: Json = False,
 ) -> None:
@@ -128,7 +133,8 @@ def pin(
     model: Model,
     number: Number,
     folder: Annotated[
-        Path, typer.Argument(help="Folder with the files that the version referred to, or its one file.")
+        Path,
+        typer.Argument(parser=folder_of, help="Folder with the files that the version referred to, or its one file."),
     ],
     json: Json = False,
 ) -> None:
