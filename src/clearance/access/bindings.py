@@ -27,8 +27,12 @@ def bind_role(tx: Transaction, caller: Principal, new: NewBinding) -> Binding:
         raise InvalidInput(
             f"{new.subject[:120]!r} names nobody", code="bad_subject", hint="user:alice@example.com or group:risk"
         )
-    if new.team is not None and not (new.team.strip() and len(new.team) <= _LONGEST_TEAM):
-        raise InvalidInput("the team has no name", code="bad_team", hint="leave --team out to mean all teams")
+    if new.team is not None and not (new.team.strip() and len(new.team) <= _LONGEST_TEAM and new.team.isprintable()):
+        raise InvalidInput(
+            "the team has no name, or none that can be shown",
+            code="bad_team",
+            hint="leave --team out to mean all teams",
+        )
     if store.find_binding(tx, new.subject, new.role, new.team) is not None:
         raise Conflict(f"{_sentence(new.subject, new.role, new.team)} already", code="role_bound")
     made = Binding(subject=new.subject, role=new.role, team=new.team, bound_at=tx.now, bound_by=caller.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -53,13 +53,28 @@ def read(event: Any) -> Sighting:
 
 
 def _check_sayable(event: Any) -> None:
-    """Refuse an event that could not be told again as it came: half characters, numbers that are none."""
+    """Refuse an event that could not be told again as it came: half characters, numbers that are none, NUL."""
     try:
         fault = next(misfits(event), None)
     except RecursionError as error:
         raise _bad("it is nested too deeply") from error
     if fault is not None:
         raise _bad(f"{fault[0] or 'it'} {fault[1]}")
+    if (where := next(_with_nul(event, ()), None)) is not None:
+        raise _bad(f"{where} has control characters: a NUL, which PostgreSQL keeps in no text")
+
+
+def _with_nul(item: Any, where: tuple[str, ...]) -> Iterator[str]:
+    """Yield the places of texts and names that hold a NUL."""
+    if isinstance(item, str):
+        if "\0" in item:
+            yield ".".join(where)
+        return
+    inner = item.items() if isinstance(item, Mapping) else enumerate(item) if isinstance(item, list) else ()
+    for name, child in inner:
+        if isinstance(name, str) and "\0" in name:
+            yield f"a name in {'.'.join(where)}"
+        yield from _with_nul(child, (*where, str(name)))
 
 
 def _run_event(root: Mapping[str, Any], at: datetime) -> Sighting:
