@@ -108,6 +108,36 @@ def test_the_next_version_is_newer(version: str) -> None:
     assert packs.is_newer(packs.next_version(version), version)
 
 
+def test_all_faults_of_a_pack_are_told_at_once_each_with_its_place() -> None:
+    wrong = (
+        YAML.replace("[production]", "[prod]")
+        .replace("severity: block", "severity: maybe")
+        .replace("{count: 0}", "{count: 1}")
+    )
+    wrong += (
+        YAML[YAML.index("  - id: one") :].replace("    title: The AUC is high\n", "").replace("severity", "sverity")
+    )
+    wrong += YAML[YAML.index("  - id: one") :].replace("'floor'", "'flor'").replace("AUC is {", "AUC is {a}{")
+    with pytest.raises(InvalidInput) as caught:
+        packs.load(wrong, "own.yaml")
+    faults = caught.value.details["faults"]
+    assert [each["path"] for each in faults] == [
+        "environments[0]",
+        "approvals",
+        "rules[0].severity",
+        "rules[1].sverity",
+        "rules[1]",
+        "rules[1]",
+        "rules[2].expression",
+        "rules[2].message",
+    ]
+    lines = caught.value.message.split("\n")
+    assert len(lines) == len(faults)
+    assert all(line.startswith("own.yaml:") for line in lines)
+    assert lines[0].endswith("(allowed: development, staging, production, *)")
+    assert (caught.value.details["line"], caught.value.hint) == (4, "")
+
+
 def test_two_rules_of_one_id_are_refused() -> None:
     again = YAML[YAML.index("  - id: one") :]
     with pytest.raises(InvalidInput, match="two rules with the id one") as caught:

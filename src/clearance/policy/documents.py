@@ -3,18 +3,74 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 from clearance.errors import InvalidInput
 
 E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 
 MAX_CHARACTERS = 200_000
 MAX_DEPTH = 20
+
+
+class Faults:
+    """Collects what is wrong with a document, so that its author reads all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: list[InvalidInput] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep an error of the block and go on after it."""
+        try:
+            yield
+        except InvalidInput as error:
+            self._found.append(error)
+
+    def take(self, read: Callable[[], T], instead: T) -> T:
+        """Return what is read; where that is refused, keep the error and return something instead."""
+        with self.collected():
+            return read()
+        return instead
+
+    def refuse(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            InvalidInput: the one fault as it is; of several the first, with all of them a line each, and in `details["faults"]`.
+        """
+        faults = [
+            {"message": each.message, "hint": each.hint, "code": each.code, **each.details} for each in self._all()
+        ]
+        if len(faults) > 1:
+            first = self._all()[0]
+            message = "\n".join(map(_line, self._all()))
+            raise InvalidInput(message, code=first.code, details={**first.details, "faults": faults})
+        if faults:
+            raise self._found[0]
+
+    def _all(self) -> list[InvalidInput]:
+        found = []
+        for error in self._found:
+            several = error.details.get("faults")
+            found += [_fault(each) for each in several] if several else [error]
+        return found
+
+
+def _line(error: InvalidInput) -> str:
+    """Return an error as one line, with its hint where that is one."""
+    return error.message if not error.hint or "\n" in error.hint else f"{error.message} ({error.hint})"
+
+
+def _fault(told: Mapping[str, Any]) -> InvalidInput:
+    rest = {name: fact for name, fact in told.items() if name not in {"message", "hint", "code"}}
+    return InvalidInput(told["message"], code=told["code"], hint=told["hint"], details=rest)
 
 
 class Document:
@@ -70,13 +126,16 @@ class Document:
             InvalidInput: it is no mapping, or a key is unknown, there twice, or lacking.
         """
         found = self.entries()
-        known = (*required, *optional)
+        known, faults = (*required, *optional), Faults()
         for key, child in found.items():
-            if key not in known:
-                raise child.error("this key is not known here", f"known: {', '.join(known)}")
+            with faults.collected():
+                if key not in known:
+                    raise child.error("this key is not known here", f"known: {', '.join(known)}")
         for key in required:
-            if key not in found:
-                raise self.error(f"`{key}` is missing")
+            with faults.collected():
+                if key not in found:
+                    raise self.error(f"`{key}` is missing")
+        faults.refuse()
         return found
 
     def entries(self) -> dict[str, Document]:

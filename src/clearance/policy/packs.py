@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from clearance.access.model import GRANTS, Permission, Role
 from clearance.errors import InvalidInput
 from clearance.policy import messages, references
-from clearance.policy.documents import Document
+from clearance.policy.documents import Document, Faults
 from clearance.policy.expressions import Expression, ExpressionError
 from clearance.policy.pack import (
     ENVIRONMENTS,
@@ -29,6 +29,7 @@ from clearance.registry.model import Risk
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 _MAX_RULES = 200
+_NOBODY = ApprovalPolicy(count=0, roles=(), exclude_author=True, valid_days=90, request_days=14)
 
 
 def load(text: str, name: str) -> Pack:
@@ -39,28 +40,41 @@ def load(text: str, name: str) -> Pack:
         name: what to call it in errors: the name of its file.
 
     Raises:
-        InvalidInput: with line and column; a pack without blocking rules is refused, for it would let everything pass.
+        InvalidInput: with line and column, all faults that can be told at once. A pack without blocking rules is refused,
+            for it would let everything pass.
     """
     root = Document.read(text, name)
     found = root.fields(
         ("name", "version", "description", "environments", "risks", "rules", "approvals", "longest_waiver_days"),
         ("parameters",),
     )
-    parameters = _parameters(found["parameters"]) if "parameters" in found else ()
-    risks = _words(found["risks"], tuple(Risk))
-    _complete(found.get("parameters", root), parameters, risks)
-    rules = tuple(_rule(item, {each.name for each in parameters}) for item in found["rules"].items())
+    faults = Faults()
+    named = faults.take(lambda: _name(found["name"]), "")
+    version = faults.take(lambda: _version(found["version"]), "")
+    description = faults.take(lambda: found["description"].text().strip(), "")
+    environments = faults.take(lambda: _words(found["environments"], (*ENVIRONMENTS, EVERYWHERE)), ())
+    risks = faults.take(lambda: _words(found["risks"], tuple(Risk)), ())
+    given = faults.take(lambda: found["parameters"].entries() if "parameters" in found else {}, {})
+    parameters = faults.take(lambda: tuple(_parameter(name, item) for name, item in given.items()), ())
+    with faults.collected():
+        _complete(found.get("parameters", root), parameters, risks)
+    approvals = faults.take(lambda: _approvals(found["approvals"]), _NOBODY)
+    longest = faults.take(lambda: found["longest_waiver_days"].number(0, 366), 0.0)
+    items = faults.take(lambda: tuple(found["rules"].items()), ())
+    read = [faults.take(partial(_rule, item, set(given)), None) for item in items]
+    faults.refuse()
+    rules = tuple(rule for rule in read if rule is not None)
     _sound(found["rules"], rules)
     return Pack(
-        name=_name(found["name"]),
-        version=_version(found["version"]),
-        description=found["description"].text().strip(),
-        environments=_words(found["environments"], (*ENVIRONMENTS, EVERYWHERE)),
+        name=named,
+        version=version,
+        description=description,
+        environments=environments,
         risks=risks,
         parameters=parameters,
         rules=rules,
-        approvals=_approvals(found["approvals"]),
-        longest_waiver_days=found["longest_waiver_days"].number(0, 366),
+        approvals=approvals,
+        longest_waiver_days=longest,
     )
 
 
@@ -133,10 +147,6 @@ def _words(document: Document, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(item.one_of(known) for item in document.items())
 
 
-def _parameters(document: Document) -> tuple[Parameter, ...]:
-    return tuple(_parameter(name, item) for name, item in document.entries().items())
-
-
 def _parameter(name: str, document: Document) -> Parameter:
     fields = document.fields(("source", "values"))
     given = fields["values"].entries()
@@ -190,15 +200,26 @@ def _rule(document: Document, parameters: set[str]) -> Rule:
         sources=_some(fields["sources"]),
         waivable=fields["waivable"].flag() if "waivable" in fields else True,
     )
-    _check_expression(fields["expression"], rule, rule.expression, each.over if each else None, parameters)
-    if rule.applies:
-        _check_expression(fields["applies"], rule, rule.applies, None, parameters)
-    elif rule.applies_to:
-        raise fields["applies_to"].error(f"rule {rule.id}: without `applies` it applies to everything")
-    for name in ("message", "found"):
-        if name in fields:
-            _check_message(fields[name], rule, parameters)
+    _check_rule(fields, rule, parameters)
     return rule
+
+
+def _check_rule(fields: Mapping[str, Document], rule: Rule, parameters: set[str]) -> None:
+    faults = Faults()
+    with faults.collected():
+        _check_expression(
+            fields["expression"], rule, rule.expression, rule.each.over if rule.each else None, parameters
+        )
+    with faults.collected():
+        if rule.applies:
+            _check_expression(fields["applies"], rule, rule.applies, None, parameters)
+        elif rule.applies_to:
+            raise fields["applies_to"].error(f"rule {rule.id}: without `applies` it applies to everything")
+    for name in ("message", "found"):
+        with faults.collected():
+            if name in fields:
+                _check_message(fields[name], rule, parameters)
+    faults.refuse()
 
 
 def _check_message(document: Document, rule: Rule, parameters: set[str]) -> None:
