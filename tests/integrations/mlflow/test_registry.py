@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from clearance.audit import log
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, RollbackRequest
 from clearance.errors import ClearanceError, Conflict
-from clearance.integrations.mlflow import models, pointers
+from clearance.integrations.mlflow import models, pointers, versions
 from clearance.integrations.mlflow import store as protocol_store
 from clearance.integrations.mlflow.artifacts import service as artifacts
 from clearance.integrations.mlflow.context import Context
@@ -43,6 +45,7 @@ from tests.integrations.mlflow.calls import Registry, registry_of
 from tests.policy.registered import ADA, approve, ready, register
 
 ROOT = person("root")
+Call = tuple[Callable[..., Any], dict[str, str]]
 
 
 @pytest.fixture
@@ -422,6 +425,57 @@ def test_of_many_who_create_a_model_at_once_one_does_and_the_others_hear_that_it
     with ThreadPoolExecutor(8) as pool:
         for name in ("one", "Two words", "drei"):
             assert sorted(pool.map(create, [name] * 8)) == ["OK", *["RESOURCE_ALREADY_EXISTS"] * 7]
+
+
+VERSION = {"name": "m", "version": "1"}
+RENAME = (models.rename_model, {"name": "m", "new_name": "n"})
+DELETE = (models.delete_model, {"name": "m"})
+DELETE_VERSION = (versions.delete_version, VERSION)
+CREATE_VERSION = (versions.create_version, {"name": "m", "source": "s3://bucket/model"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (DELETE_VERSION, DELETE_VERSION),
+        (DELETE_VERSION, (versions.update_version, VERSION)),
+        (DELETE_VERSION, (pointers.set_alias, {**VERSION, "alias": "fresh"})),
+        (DELETE_VERSION, (pointers.transition_stage, {**VERSION, "stage": "Archived"})),
+        (DELETE, CREATE_VERSION),
+        (DELETE, DELETE),
+        (DELETE, RENAME),
+        (DELETE, (models.update_model, {"name": "m", "description": "d"})),
+        (RENAME, CREATE_VERSION),
+        (RENAME, DELETE_VERSION),
+        (RENAME, DELETE),
+        (RENAME, RENAME),
+    ],
+    ids=lambda call: call[0].__name__,
+)
+def test_who_comes_second_is_told_that_it_is_not_there_any_more(
+    parts: Clearance, mlflow: Registry, first: Call, second: Call
+) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", ("clearance.test",))
+    begun = Event()
+
+    def come_second() -> tuple[str, str]:
+        begun.set()
+        with pytest.raises(ClearanceError) as caught, parts.database.write() as tx:
+            second[0](tx, ROOT, context, second[1])
+        found = body_of(caught.value)[1]
+        return found["error_code"], found["message"]
+
+    with ThreadPoolExecutor(1) as pool:
+        with parts.database.write() as tx:
+            first[0](tx, ROOT, context, first[1])
+            told = pool.submit(come_second)
+            assert begun.wait(10)
+            time.sleep(0.3)  # it stands before the lock by now, having found what it is about
+        word, message = told.result(30)
+    assert word == "RESOURCE_DOES_NOT_EXIST"
+    assert "name=m" in message
 
 
 def test_many_moves_of_one_version_at_once_all_succeed(parts: Clearance, mlflow: Registry) -> None:

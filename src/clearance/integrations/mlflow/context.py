@@ -20,6 +20,7 @@ from clearance.integrations.mlflow.model import (
     model_message,
     version_message,
 )
+from clearance.registry import service as registry
 from clearance.registry.model import ModelKind
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
@@ -82,6 +83,23 @@ def identity(tx: Transaction, name: str) -> str:
     if found is None:
         raise not_found(f"Registered Model with name={name} not found")
     return found[0]
+
+
+def locked_model(tx: Transaction, name: str) -> str:
+    """Return the identity of the model that is called so, which nobody else changes until this transaction ends.
+
+    Whoever did meanwhile may have deleted it or called it otherwise. Errors as `find_model`.
+    """
+    found = ""
+    while (now := identity(tx, name)) != found:
+        found = registry.get_model(tx, now, lock=True).name
+    return found
+
+
+def locked_version(tx: Transaction, name: str, number_text: str) -> VersionRow:
+    """Return a version whose model nobody else changes until this transaction ends. Errors as `find_version`."""
+    locked_model(tx, name)
+    return find_version(tx, name, number_text)
 
 
 def around(tx: Transaction, context: Context, kinds: Mapping[str, str], tagged: Sequence[tuple[str, int]]) -> Around:

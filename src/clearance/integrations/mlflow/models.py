@@ -15,6 +15,7 @@ from clearance.integrations.mlflow.context import (
     Message,
     find_model,
     identity,
+    locked_model,
     models_said,
     versions_said,
 )
@@ -54,7 +55,7 @@ def rename_model(tx: Transaction, caller: Principal, context: Context, asked: As
     """Call a model otherwise; its identity, and so its history, stays."""
     new = asked["new_name"]
     names.check_new_name(new, "new_name")
-    model = identity(tx, asked["name"])
+    model = locked_model(tx, asked["name"])
     other = store.find_place(tx, new)
     if other is not None and other[0] != model:
         raise exists(f"Registered Model (name={new}) already exists.")
@@ -66,7 +67,7 @@ def rename_model(tx: Transaction, caller: Principal, context: Context, asked: As
 
 def update_model(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Describe a model anew; without a description, take it away."""
-    model = identity(tx, asked["name"])
+    model = locked_model(tx, asked["name"])
     registry.update_model(tx, caller, model, ModelChange(description=asked.get("description", "")))
     store.touch(tx, model)
     return _said(tx, context, asked["name"])
@@ -78,8 +79,7 @@ def delete_model(tx: Transaction, caller: Principal, _context: Context, asked: A
     Raises:
         Conflict: something of it serves (`version_serves`).
     """
-    model = identity(tx, asked["name"])
-    registry.get_model(tx, model, lock=True)
+    model = locked_model(tx, asked["name"])
     serving = delivery.list_pointers(tx, model)
     if serving:
         places = ", ".join(f"version {each.stable} in {each.environment}" for each in serving)

@@ -10,11 +10,19 @@ from clearance.delivery.model import NewPromotion, Promotion
 from clearance.delivery.refusal import refusal_of
 from clearance.errors import ClearanceError, Conflict, Denied
 from clearance.integrations.mlflow import names, store
-from clearance.integrations.mlflow.context import Answer, Asked, Context, Message, find_version, identity, versions_said
+from clearance.integrations.mlflow.context import (
+    Answer,
+    Asked,
+    Context,
+    Message,
+    find_version,
+    identity,
+    locked_version,
+    versions_said,
+)
 from clearance.integrations.mlflow.errors import invalid, not_found
 from clearance.integrations.mlflow.model import Stage, VersionRow, parse_stage
 from clearance.policy.model import Outcome
-from clearance.registry import service as registry
 from clearance.storage.database import Transaction
 
 
@@ -23,7 +31,7 @@ def set_alias(tx: Transaction, caller: Principal, context: Context, asked: Asked
     alias = asked["alias"]
     names.check_name(asked["name"])
     names.check_free_alias(alias)
-    row = find_version(tx, asked["name"], asked["version"])
+    row = locked_version(tx, asked["name"], asked["version"])
     moved = delivery.set_alias(tx, caller, context.gate, context.guards, row.model, alias, row.number)
     if moved.promotion is not None and (why := _why_not(moved.promotion, row, context)) is not None:
         return why
@@ -71,8 +79,7 @@ def transition_stage(tx: Transaction, caller: Principal, context: Context, asked
             f"Model version transition cannot archive existing model versions because '{asked['stage']}' is not an Active "
             "stage. Valid stages are ['Staging', 'Production']"
         )
-    registry.get_model(tx, find_version(tx, asked["name"], asked["version"]).model, lock=True)
-    row = find_version(tx, asked["name"], asked["version"])
+    row = locked_version(tx, asked["name"], asked["version"])
     refused = _serve(tx, caller, context, row, stage, archive=archive) if stage.environment else None
     if refused is not None:
         return refused

@@ -17,6 +17,8 @@ from clearance.integrations.mlflow.context import (
     Message,
     find_version,
     identity,
+    locked_model,
+    locked_version,
     versions_said,
 )
 from clearance.integrations.mlflow.errors import invalid, not_found
@@ -48,7 +50,7 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
     for key, text in tags.items():
         names.check_tag(key, text)
     source, run_id, model_id, copied = _source(tx, context, asked, prompt=is_prompt(tags))
-    model = identity(tx, name)
+    model = locked_model(tx, name)
     if registry.get_model(tx, model).kind is ModelKind.PROMPT:
         sources.check_prompt_source(source)
     made = registry.register_version(tx, caller, context.blobs, model, _new(tx, context, source, copied), again=True)
@@ -86,8 +88,7 @@ def pin_version(
 
 def update_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Describe a version anew; without a description, take it away."""
-    row = find_version(tx, asked["name"], asked["version"])
-    registry.get_model(tx, row.model, lock=True)
+    row = locked_version(tx, asked["name"], asked["version"])
     description = asked.get("description")
     store.change_note(tx, row.model, row.number, description=description)
     _record(tx, caller, row.model, row.number, {"description": description})
@@ -100,8 +101,7 @@ def delete_version(tx: Transaction, caller: Principal, context: Context, asked: 
     Raises:
         Conflict: it serves, or a rollout would have it serve (`version_serves`).
     """
-    row = find_version(tx, asked["name"], asked["version"])
-    registry.get_model(tx, row.model, lock=True)
+    row = locked_version(tx, asked["name"], asked["version"])
     for pointer in delivery.list_pointers(tx, row.model):
         if row.number in {pointer.stable, pointer.candidate}:
             raise Conflict(
