@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from clearance.errors import Conflict, Denied, InvalidInput
 from clearance.registry.addresses import has_secret
@@ -34,6 +35,7 @@ _LONGEST_TAG = 100_000
 _LONGEST_URI = 4096
 _LONGEST_PATH = 1024
 _LONGEST_PART = 255
+_DECODED_AT_MOST = 3
 _SOURCE_HINTS = {
     SourceKind.REFERENCE: "say where the bytes are, such as s3://bucket/model",
     SourceKind.ENDPOINT: "an address such as https://scores.example.com/v1",
@@ -250,14 +252,27 @@ def check_files(files: tuple[File, ...]) -> None:
 
 
 def check_path(path: str) -> None:
-    """Refuse what is no path of a file in a tree (`bad_path`); `check_files` says which are."""
-    if fault := _path_fault(path):
+    """Refuse what is no path of a file in a tree (`bad_path`); `check_files` says which are.
+
+    One that is none once it is percent-decoded is refused too, however often that is done: there are clients that do it.
+    """
+    if fault := next(filter(None, map(_path_fault, readings(path))), None):
         raise InvalidInput(
             f"the path {path[:200]!r} {fault}",
             code="bad_path",
             hint="paths are relative to the version's folder, like model/weights.onnx",
             details={"path": path[:_LONGEST_PATH]},
         )
+
+
+def readings(path: str) -> Iterator[str]:
+    """Yield a path, and what becomes of it when it is percent-decoded again and again."""
+    for _ in range(_DECODED_AT_MOST):
+        yield path
+        decoded = unquote(path)
+        if decoded == path:
+            return
+        path = decoded
 
 
 def check_provenance(provenance: Provenance) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -315,6 +316,45 @@ def test_the_files_of_a_version_are_read_under_its_name(client: Client, http: ht
     assert http.get(f"{at}/data").status_code == 404
     assert http.get(f"{ROOT}/versions/car-loan/2/MLmodel").status_code == 404
     assert http.put(f"{at}/MLmodel", content=b"evil").status_code == 400
+
+
+def test_what_a_version_may_hold_can_be_read_and_what_clients_would_read_otherwise_it_may_not_hold(
+    client: Client, http: httpx.Client, tmp_path: Path
+) -> None:
+    client.models.create("car-loan", owner="ada")
+    folder = tmp_path / "model"
+    held = ("C#/a b.txt", "100%.txt", "file:x", "%41", "ü" * 120 + "/" + "ö" * 120 + "/" + "ä" * 120)
+    for path in held:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(path.encode())
+    client.versions.register("car-loan", folder)
+    for path in held:
+        assert http.get(f"{ROOT}/versions/car-loan/1/{quote(path)}").content == path.encode()
+    listed = http.get(ROOT, params={"path": "versions/car-loan/1/C#"}).json()["files"]
+    assert [each["path"] for each in listed] == ["a b.txt"]
+    for path in ("%2e%2e/x", "a/%252e%252e/x", "%2Fetc/x", "a%00b", "a%5Cb"):
+        evil = tmp_path / hashlib.sha256(path.encode()).hexdigest()
+        (evil / path).parent.mkdir(parents=True)
+        (evil / path).write_bytes(b"x")
+        with pytest.raises(InvalidInput) as caught:
+            client.versions.register("car-loan", evil)
+        assert caught.value.code == "bad_path"
+        assert http.get(f"{ROOT}/versions/car-loan/1/{quote(path)}").status_code == 400
+
+
+def test_what_goes_wrong_here_is_told_as_the_protocol_has_it(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("clearance.integrations.mlflow.artifacts.service.listing", fail)
+    monkeypatch.setattr("clearance.integrations.mlflow.webhooks.service.listing", fail)
+    for path in (ROOT, "/api/2.0/mlflow/webhooks"):
+        answer = http.get(path)
+        assert answer.status_code == 500
+        assert answer.json()["error_code"] == "INTERNAL_ERROR"
+        assert "not in your request" in answer.json()["message"]
 
 
 def test_what_a_version_pinned_stays_when_its_path_is_overwritten_or_removed(

@@ -19,7 +19,6 @@ VERSIONS = "versions"
 _LONGEST_PATH = 1024  # bytes: what an index of PostgreSQL takes, with room to spare
 _LOGGED_MODEL = re.compile(r"(?:.*/)?models/(m-[0-9a-f]{32})/artifacts/.*", re.DOTALL)
 _LOGGED_MODEL_URI = re.compile(r"models:/(m-[0-9a-f]{32})")
-_DECODED_AT_MOST = 3
 
 
 @value
@@ -67,12 +66,9 @@ def check_path(path: str) -> str:
     Raises:
         InvalidInput: code `bad_path`.
     """
-    read = path
-    for _ in range(_DECODED_AT_MOST):
-        rules.check_path(read)
-        if "#" in read or read.startswith("file:"):
-            raise _bad(path, "MLflow's clients take it for something else")
-        read = unquote(read)
+    rules.check_path(path)
+    if any("#" in read or read.startswith("file:") for read in rules.readings(path)):
+        raise _bad(path, "MLflow's clients take it for something else")
     if len(path.encode()) > _LONGEST_PATH:
         raise _bad(path, f"it has more than {_LONGEST_PATH} bytes")
     return path
@@ -120,8 +116,10 @@ def path_of(uri: str, hosts: Iterable[str]) -> str | None:
 def version_path(path: str) -> VersionPath | None:
     """Return the place among a version's files that a path leads to; None if it does not begin with `versions/`.
 
+    What may lie there is what a version may have, which is more than what may be put by this protocol.
+
     Raises:
-        InvalidInput: it names no version (`bad_version_name`).
+        InvalidInput: it names no version (`bad_version_name`), or no place in a tree of files (`bad_path`).
     """
     first, _, rest = path.partition("/")
     if first != VERSIONS:
@@ -129,6 +127,8 @@ def version_path(path: str) -> VersionPath | None:
     model, _, rest = rest.partition("/")
     number, _, inside = rest.partition("/")
     name, of = rules.parse_version_name(f"{model}/{number}")
+    if inside:
+        rules.check_path(inside)
     return VersionPath(model=name, number=of, path=inside)
 
 

@@ -52,12 +52,12 @@ def find(tx: Transaction, caller: Principal, path: str) -> File:
         NotFound: nothing does (`artifact_not_found`).
         Forbidden: it is a file of a version that the caller may not read.
     """
-    inside = paths.version_path(paths.check_path(path))
+    inside = paths.version_path(path)
     if inside is not None:
         files = (file for file in _version(tx, caller, inside).files if file.path == inside.path)
         found = next(files, None)
     else:
-        artifact = store.find(tx, path)
+        artifact = store.find(tx, paths.check_path(path))
         found = None if artifact is None else File(path=path, size=artifact.size, sha256=artifact.sha256)
     if found is None:
         raise NotFound(
@@ -71,9 +71,11 @@ def find(tx: Transaction, caller: Principal, path: str) -> File:
 def listing(tx: Transaction, caller: Principal, folder: str) -> FileInfos:
     """Return what lies directly in a folder; nothing, for a folder that is not there. Errors as `find`."""
     folder = folder.strip("/")
-    inside = paths.version_path(paths.check_path(folder)) if folder else None
+    inside = paths.version_path(folder)
     if inside is not None:
         return FileInfos(files=paths.entries(_version(tx, caller, inside).files, inside.path))
+    if folder:
+        paths.check_path(folder)
     return FileInfos(files=tuple(store.entries(tx, folder)))
 
 
