@@ -24,7 +24,7 @@ from clearance.errors import ClearanceError
 from clearance.integrations.mlflow import requests, sources, store
 from clearance.integrations.mlflow.context import Asked, Context, Message
 from clearance.integrations.mlflow.endpoints import ENDPOINTS, PREFIX, Endpoint
-from clearance.integrations.mlflow.errors import ProtocolError, Word, body_of
+from clearance.integrations.mlflow.errors import ProtocolError, Word, body_of, mistake
 from clearance.storage.database import Transaction
 from clearance.storage.glance import Glance, WouldWait
 
@@ -67,8 +67,7 @@ class RegistryProtocol(BaseRoute):
             status, body = _failed(error)
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            mistake = ClearanceError("this is a mistake in Clearance, not in your request", code="internal_error")
-            status, body = _failed(mistake)
+            status, body = _failed(mistake())
         await _send(send, status, body)
 
     async def _answer(self, request: Request) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -10,9 +11,13 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from clearance.errors import ClearanceError, InvalidInput
-from clearance.integrations.mlflow.errors import body_of, invalid
+from clearance.integrations.mlflow.errors import body_of, invalid, mistake
+
+logger = logging.getLogger(__name__)
 
 
 class ProtocolRoute(APIRoute):
@@ -30,6 +35,11 @@ class ProtocolRoute(APIRoute):
                 return _told(error)
             except RequestValidationError as error:
                 return _told(_fault(error))
+            except (HTTPException, ClientDisconnect):  # the framework's own words, and nobody who would hear ours
+                raise
+            except Exception:
+                logger.exception("%s %s failed", request.method, request.url.path)
+                return _told(mistake())
 
         return answer
 

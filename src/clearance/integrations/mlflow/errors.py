@@ -82,6 +82,15 @@ def exists(message: str) -> ProtocolError:
     return ProtocolError(Word.RESOURCE_ALREADY_EXISTS, message)
 
 
+def mistake() -> ClearanceError:
+    """Return the error for what went wrong here and is nobody's fault but ours."""
+    return ClearanceError(
+        "this is a mistake in Clearance, not in your request",
+        code="internal_error",
+        hint="the server's log has the trace",
+    )
+
+
 def body_of(error: ClearanceError) -> tuple[int, dict[str, Any]]:
     """Return HTTP status and body of an error.
 
