@@ -33,11 +33,13 @@ class Faults:
         except InvalidInput as error:
             self._found.append(error)
 
-    def take(self, read: Callable[[], T], instead: T) -> T:
-        """Return what is read; where that is refused, keep the error and return something instead."""
-        with self.collected():
+    def take(self, read: Callable[[], T]) -> T | None:
+        """Return what is read; where that is refused, keep the error and return None."""
+        try:
             return read()
-        return instead
+        except InvalidInput as error:
+            self._found.append(error)
+            return None
 
     def refuse(self) -> None:
         """Raise what was found, if anything was.

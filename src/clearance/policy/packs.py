@@ -49,19 +49,19 @@ def load(text: str, name: str) -> Pack:
         ("parameters",),
     )
     faults = Faults()
-    named = faults.take(lambda: _name(found["name"]), "")
-    version = faults.take(lambda: _version(found["version"]), "")
-    description = faults.take(lambda: found["description"].text().strip(), "")
-    environments = faults.take(lambda: _words(found["environments"], (*ENVIRONMENTS, EVERYWHERE)), ())
-    risks = faults.take(lambda: _words(found["risks"], tuple(Risk)), ())
-    given = faults.take(lambda: found["parameters"].entries() if "parameters" in found else {}, {})
-    parameters = faults.take(lambda: tuple(_parameter(name, item) for name, item in given.items()), ())
+    named = faults.take(lambda: _name(found["name"])) or ""
+    version = faults.take(lambda: _version(found["version"])) or ""
+    description = faults.take(lambda: found["description"].text().strip()) or ""
+    environments = faults.take(lambda: _words(found["environments"], (*ENVIRONMENTS, EVERYWHERE))) or ()
+    risks = faults.take(lambda: _words(found["risks"], tuple(Risk))) or ()
+    given = faults.take(lambda: found["parameters"].entries() if "parameters" in found else {}) or {}
+    parameters = faults.take(lambda: tuple(_parameter(name, item) for name, item in given.items())) or ()
     with faults.collected():
         _complete(found.get("parameters", root), parameters, risks)
-    approvals = faults.take(lambda: _approvals(found["approvals"]), _NOBODY)
-    longest = faults.take(lambda: found["longest_waiver_days"].number(0, 366), 0.0)
-    items = faults.take(lambda: tuple(found["rules"].items()), ())
-    read = [faults.take(partial(_rule, item, set(given)), None) for item in items]
+    approvals = faults.take(lambda: _approvals(found["approvals"])) or _NOBODY
+    longest = faults.take(lambda: found["longest_waiver_days"].number(0, 366)) or 0.0
+    items = faults.take(lambda: tuple(found["rules"].items())) or ()
+    read = [faults.take(partial(_rule, item, set(given))) for item in items]
     faults.refuse()
     rules = tuple(rule for rule in read if rule is not None)
     _sound(found["rules"], rules)
