@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from clearance import server
-from clearance.access.model import Principal, Role
+from clearance.access import service as access
+from clearance.access.model import NewToken, Principal, Role
 from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
 from clearance.clock import FixedClock
@@ -45,6 +46,23 @@ def test_the_same_request_again_gets_the_first_answer_and_changes_nothing(http: 
     assert again.headers["idempotent-replayed"] == "true"
     assert count(http) == 1
     assert post(http, "k2").json() != first.json()
+
+
+def test_a_repetition_with_a_token_that_was_revoked_is_told_nothing(parts: Clearance) -> None:
+    with parts.database.write() as tx:
+        issued = access.issue_token(tx, ADA, NewToken(name="ci", roles=(Role.ADMIN,)))
+    app: Any = server.create(parts)
+    bearer = {"authorization": f"Bearer {issued.secret}"}
+    transport = InProcessTransport(lambda: app, {})
+    with httpx.Client(base_url="http://local/api/v1", transport=transport, headers=bearer) as client:
+        assert post(client, "k1").status_code == post(client, "k1").status_code == 201
+        with parts.database.write() as tx:
+            access.revoke_token(tx, ADA, issued.token.id)
+        parts.sessions.forget(issued.secret)
+        again = post(client, "k1")
+        assert (again.status_code, again.json()["code"]) == (401, "token_revoked")
+        assert "www-authenticate" in again.headers
+        assert "user:ci" not in again.text
 
 
 def test_a_key_is_for_one_request(http: httpx.Client) -> None:

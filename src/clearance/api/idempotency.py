@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from clearance.api import bodies
-from clearance.api.core import problem
+from clearance.api.core import known, problem
 from clearance.app import Clearance
 from clearance.errors import ClearanceError, Conflict, InvalidInput, TooLarge
 from clearance.storage import idempotency
@@ -75,6 +76,7 @@ class OnceOnly:
         claim = Claim(_scope_key(scope, key), hashlib.sha256(body).hexdigest())
         earlier = await run_in_threadpool(self._find, claim)
         if earlier is not None:
+            await known(Request(scope))  # whose token was revoked since is told nothing any more
             await _repeat(earlier, claim, send)
             return
         answer = _Recorder(send, lambda answer: run_in_threadpool(self._keep, claim, answer))
