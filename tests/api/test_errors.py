@@ -89,6 +89,15 @@ def test_a_body_that_is_no_json_says_where(as_user: Callable[..., Client]) -> No
     assert answer.json()["detail"] == "body: is not JSON at character 8: Expecting ':' delimiter"
 
 
+@pytest.mark.parametrize("body", [b'{"name": "\xff"}', b"[" * 50_000])
+def test_a_body_that_can_not_be_taken_apart_is_refused_like_any_other(
+    as_user: Callable[..., Client], body: bytes
+) -> None:
+    answer = as_user(ADA).http.client.post("/api/v1/tokens", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert answer.json()["detail"].startswith("the body can't be read: ")
+
+
 @pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain"])
 def test_a_body_without_the_content_type_of_json_is_told_the_header(
     as_user: Callable[..., Client], kind: str | None

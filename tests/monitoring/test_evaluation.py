@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -206,9 +206,15 @@ def test_another_configuration_judges_all_windows_anew(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("until", "code"),
-    [(MONDAY.replace(tzinfo=None), "zone_missing"), (MONDAY + timedelta(days=3650), "future")],
+    [
+        (MONDAY.replace(tzinfo=None), "zone_missing"),
+        (MONDAY + timedelta(days=3650), "future"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))), "too_early"),
+    ],
 )
-def test_a_moment_without_a_zone_or_yet_to_come_is_refused(world: World, until: Any, code: str) -> None:
+def test_a_moment_without_a_zone_yet_to_come_or_before_all_events_is_refused(
+    world: World, until: Any, code: str
+) -> None:
     with pytest.raises(InvalidInput) as error:
         world.evaluate(until=until)
     assert error.value.code == code

@@ -253,6 +253,8 @@ def install_error_handlers(app: FastAPI, page: ErrorPage) -> None:
         shown = page(request, _as_page(request, error))
         if shown is not None:
             return shown
+        if status == HTTPStatus.BAD_REQUEST:  # the framework's own: its reader of JSON gave up
+            return answer(request, faults.unreadable())
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": status.phrase,

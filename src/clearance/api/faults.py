@@ -66,6 +66,15 @@ def refusal(errors: Sequence[Mapping[str, Any]], content_type: str) -> InvalidIn
     )
 
 
+def unreadable() -> InvalidInput:
+    """Return the error for a body that can't even be taken apart."""
+    return InvalidInput(
+        "the body can't be read: it is not JSON in UTF-8, or nested too deep",
+        code="request_invalid",
+        hint="/docs shows what this route takes",
+    )
+
+
 def _where(error: Mapping[str, Any]) -> str:
     place = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
     return ".".join(map(str, place))

@@ -98,17 +98,18 @@ def _asked(at: str | None, now: datetime) -> tuple[datetime | None, datetime | N
             until = since + timedelta(days=1)
         else:
             since = until = datetime.fromisoformat(text)
+        if since.tzinfo is None:
+            raise _bad_time(text, "has no zone")
+        since, until = since.astimezone(UTC), until.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _bad_time(text, "is neither a date nor a time") from error
-    if since.tzinfo is None:
-        raise _bad_time(text, "has no zone")
     if since > now:
         raise InvalidInput(
             f"{text} is in the future: the log knows what happened until {now:%Y-%m-%d %H:%M:%S} UTC",
             code="future",
             hint="leave the date out to see everything until now",
         )
-    return since.astimezone(UTC), until.astimezone(UTC)
+    return since, until
 
 
 def _bad_time(text: str, why: str) -> InvalidInput:

@@ -18,6 +18,7 @@ from clearance.monitoring.model import Evaluation, Inputs, Monitor, Window, Wind
 from clearance.monitoring.monitors import get_monitor, read_baseline
 from clearance.registry import service as registry
 from clearance.registry.model import Dataset
+from clearance.sdk.events import EARLIEST
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
 from clearance.values import timestamp
@@ -73,7 +74,7 @@ def evaluate(
 
     Raises:
         NotFound: no such model, or nothing watches it there.
-        InvalidInput: `until` lies in the future or names no zone.
+        InvalidInput: `until` lies in the future, before `EARLIEST`, or names no zone.
         Conflict: others changed the same windows each time that they were computed.
     """
     for _ in range(_ATTEMPTS):
@@ -164,5 +165,11 @@ def _moment(until: datetime | None, now: datetime) -> datetime:
     if until > now:
         raise InvalidInput(
             f"`until` is {timestamp(until)}, which is yet to come", code="future", hint="leave it out for the present"
+        )
+    if until < EARLIEST:
+        raise InvalidInput(
+            f"`until` is {until.isoformat()}: nothing was recorded by then",
+            code="too_early",
+            hint=f"a time from {EARLIEST:%Y-%m-%d} on",
         )
     return until.astimezone(UTC)
