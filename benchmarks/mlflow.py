@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Sides:
 
     def all(self, ask: Callable[[Any], Any], times: int) -> tuple[Action, ...]:
         """Return asking each of them so many times."""
-        return tuple(timed(lambda client=client: ask(client), times) for client in (self.ours, self.theirs, self.tape))
+        return tuple(timed(partial(ask, client), times) for client in (self.ours, self.theirs, self.tape))
 
 
 def registry_calls(bench: Bench) -> Iterator[Row]:
