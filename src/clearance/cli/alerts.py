@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import Alert, AlertState
@@ -59,8 +60,8 @@ def resolve(
 
 
 def _render(alert: Alert) -> None:
-    say(f"[bold]{alert.title}[/] ({alert.severity}, {alert.state}, seen {alert.seen}×)")
-    say(alert.summary)
+    say(f"[bold]{escape(alert.title)}[/] ({alert.severity}, {alert.state}, seen {alert.seen}×)")
+    say(escape(alert.summary))
     table(
         "",
         ("", ""),

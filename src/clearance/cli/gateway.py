@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from clearance.cli.core import Json, Model, connect, say, show, table
 from clearance.gateway.model import GatewayStatus, RouteStatus
@@ -47,4 +48,4 @@ def _render(found: GatewayStatus) -> None:
         empty="Nothing serves. `clearance promote MODEL NUMBER --to production` puts a version there.",
     )
     for refusal in found.refusals:
-        say(f"[red]refused[/] {refusal.model}/{refusal.number} in {refusal.environment}: {refusal.reason}")
+        say(f"[red]refused[/] {refusal.model}/{refusal.number} in {refusal.environment}: {escape(refusal.reason)}")

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import IncidentReport
@@ -68,7 +69,7 @@ def resolve(
 
 def _render(report: IncidentReport) -> None:
     incident = report.incident
-    say(f"[bold]{incident.title}[/] ({incident.state}; owner: {incident.owner or 'nobody yet'})")
+    say(f"[bold]{escape(incident.title)}[/] ({incident.state}; owner: {escape(incident.owner or 'nobody yet')})")
     table(
         "Timeline, from the audit log",
         ("leaf", "at (UTC)", "event", "subject", "by"),

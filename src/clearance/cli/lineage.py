@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from clearance.cli.core import Json, connect, note, read_file, say, show, table
 from clearance.cli.facts import counted, facts
@@ -109,7 +110,7 @@ def send(
     def render(receipt: Receipt) -> None:
         say(f"{counted(receipt.received, 'event')}, {receipt.new} new")
         for each in receipt.refused:
-            say(f"event {each.index}: {each.reason}")
+            say(f"event {each.index}: {escape(each.reason)}")
 
     show(connect(ctx).lineage.send_batch(_events(file)), json, render)
 

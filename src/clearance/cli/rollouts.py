@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from clearance.cli.core import Json, connect, say, show, table
 from clearance.delivery.model import Rollout, Step
@@ -143,11 +144,11 @@ def _step(text: str) -> Step:
 
 def render(found: Rollout) -> None:
     """Print a rollout and the newest look at its arms."""
-    step = f"step {found.step + 1} of {len(found.strategy.steps)} of {found.strategy.name} {found.strategy.version}"
+    step = f"step {found.step + 1} of {len(found.strategy.steps)} of {escape(found.strategy.name)} {escape(found.strategy.version)}"
     say(
         f"[bold]{found.model}/{found.candidate}[/] beside {found.model}/{found.stable} in {found.environment} ({found.id})"
     )
-    say(f"{found.state}, {step}, {found.weight:g}% of traffic: {found.reason}")
+    say(f"{found.state}, {step}, {found.weight:g}% of traffic: {escape(found.reason)}")
     if found.analysis is None:
         say("[dim]its arms were not looked at yet[/]")
         return
