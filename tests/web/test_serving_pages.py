@@ -84,3 +84,8 @@ def test_an_error_page_leaves_names_as_they_are_and_shows_commands_as_code(conso
     assert "car-loan has no version 99" in page
     assert "Car-loan has" not in page
     assert "<code>clearance rollouts list</code>" in console.get("/rollouts/rol_none", headers=html).text
+
+
+def test_the_sources_of_a_rule_lead_to_what_they_mean(console: TestClient) -> None:
+    assert '<a href="/sources#x4">X4</a>' in console.get("/models/car-loan/versions/1").text
+    assert '<dt id="x4"><b>X4</b></dt>' in console.get("/sources").text

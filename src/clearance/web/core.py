@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 import clearance
 from clearance.access.model import Permission, Principal
 from clearance.api.core import COOKIE, STATUS, Needs, address_of, identify, known, parts
-from clearance.compliance import charts, wording
+from clearance.compliance import charts, sources, wording
 from clearance.errors import ClearanceError, Forbidden, RateLimited, Unauthenticated
 
 FOLDER = Path(__file__).parent
@@ -129,7 +129,12 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {**wording.FILTERS, "embedded": charts.embedded}
+    made.filters |= {
+        **wording.FILTERS,
+        "embedded": charts.embedded,
+        "source": sources.key_of,
+        "anchor": sources.anchor,
+    }
     return made
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
+from clearance.compliance.sources import SOURCES
 from clearance.policy import service
 from clearance.policy.consent import RequestState
 from clearance.web.core import back_to, page_needs, render
@@ -29,6 +30,12 @@ def approvals(request: Request, app: App, caller: Annotated[Principal, page_need
     return render(
         request, "approvals.html", waiting=waiting, mine=mine, settled=settled, waivers=waivers, decisions=decisions
     )
+
+
+@router.get("/sources", response_class=HTMLResponse)
+def explained(request: Request, caller: Annotated[Principal, page_needs(Permission.READ)]) -> HTMLResponse:
+    """What the sources mean that rules, limits and questions cite."""
+    return render(request, "sources.html", sources=SOURCES)
 
 
 @router.post("/approvals/{approval_id}/approve")
