@@ -11,10 +11,14 @@ from fastapi.testclient import TestClient
 from clearance import server
 from clearance.access import service as access
 from clearance.access.model import NewToken, Role
+from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
+from clearance.policy import service as policy
+from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
+from clearance.response import service as response
 from tests.conftest import person
-from tests.delivery.conftest import prepare, promote
+from tests.delivery.conftest import PACK, prepare, promote
 
 ADA = person("ada")
 PAGES = ("/", "/models", "/models/car-loan", "/models/car-loan/versions/1")
@@ -58,6 +62,42 @@ def report(console: TestClient) -> str:
     answer = console.get("/api/v1/models/car-loan/versions/1/report")
     assert answer.status_code == 200, answer.text
     return " ".join(answer.text.split())
+
+
+def test_an_incident_lists_its_pages_and_says_what_to_do_next(console: TestClient, sqlite_parts: Clearance) -> None:
+    with sqlite_parts.database.write() as tx:
+        for kind, title in (("rollout_rolled_back", "It went back"), ("load.refused", "It was refused")):
+            alarm = Alarm(
+                kind=kind,
+                model="car-loan",
+                environment="production",
+                severity=Severity.PAGE,
+                title=title,
+                summary="see `clearance rollouts list`",
+                subject="rollout/rol_1",
+                labels={"candidate": "2", "rollout": "rol_1"},
+            )
+            page = response.raise_alert(tx, ADA, alarm)
+    assert "It was refused" in console.get("/").text
+    text = console.get(f"/incidents/{page.incident}").text
+    assert "<code>clearance rollouts list</code>" in text
+    assert '<a href="/rollouts/rol_1">The rollout of car-loan/2</a>' in text
+    assert "clearance versions quarantine car-loan 2" in text
+    assert 'href="/runbook"' in text
+    assert "Do not restart the server" in console.get("/runbook").text
+
+
+def test_a_rejection_needs_its_comment_in_the_form(console: TestClient, sqlite_parts: Clearance) -> None:
+    with sqlite_parts.database.write() as tx:
+        asking = PACK.replace("{count: 0}", "{count: 1, roles: [approver]}").replace('"1"', '"2"')
+        policy.install_pack(tx, ADA, PackSource(source=asking))
+        sqlite_parts.gate.decide(tx, ADA, "car-loan", 2, "production")
+        token = access.issue_token(tx, person("root"), NewToken(name="bo", roles=(Role.APPROVER,))).secret
+    console.post("/login", data={"token": token})
+    page = console.get("/approvals").text
+    assert re.search(r"<textarea [^>]*\brequired>", page)
+    assert re.search(r"/approve\" formnovalidate>", page)
+    assert "Of pack usable 2, 1 blocking rule holds." in page
 
 
 def test_a_leaf_of_the_log_has_a_page_in_words_with_its_proof(console: TestClient) -> None:

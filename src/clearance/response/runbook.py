@@ -43,9 +43,16 @@ RUNBOOK = (
     Guidance(
         kind="load.refused",
         says="the gateway refused to load a version",
-        means="a byte, signature or decision does not hold; the old version goes on serving",
-        do="do not restart the server; verify the log, and load again after mending",
-        commands=("clearance audit verify", "clearance gateway reload {model}{where}"),
+        means=(
+            "a byte, signature or decision does not hold; what was loaded before goes on serving, "
+            "unless it was quarantined or retired"
+        ),
+        do="do not restart the server; verify the log; load again after mending, or go back",
+        commands=(
+            "clearance audit verify",
+            "clearance gateway reload {model}{where}",
+            'clearance rollback {model}{where} --reason "page {alert}"',
+        ),
     ),
     Guidance(
         kind="admission.lapsed",

@@ -105,12 +105,12 @@ def get_alert(tx: Transaction, alert_id: str) -> Alert:
     return found
 
 
-def alive_alerts(tx: Transaction, *, limit: int = 1000) -> tuple[Alert, ...]:
+def alive_alerts(tx: Transaction, *, model: str | None = None, limit: int = 1000) -> tuple[Alert, ...]:
     """Return the alerts that are not over: pages before tickets, what nobody has taken on before the rest, newest first."""
     found = [
         alert
         for state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-        for alert in list_alerts(tx, state=state, limit=limit).items
+        for alert in list_alerts(tx, state=state, model=model, limit=limit).items
     ]
     return tuple(sorted(found, key=lambda alert: alert.severity is not Severity.PAGE))
 

@@ -88,7 +88,6 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
     with app.database.read() as tx:
         found = registry.get_model(tx, name)
         seen = production.read(tx, name)
-        alerts = response.list_alerts(tx, model=name, limit=100).items
         return render(
             request,
             "model.html",
@@ -98,8 +97,8 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
             versions=registry.list_versions(tx, name, limit=50),
             pointers=delivery.judged(tx, app.gate, delivery.list_pointers(tx, name)),
             moves=delivery.history(tx, name).items[:10],
-            alive=[alert for alert in alerts if alert.state is not AlertState.RESOLVED],
-            over=[alert for alert in alerts if alert.state is AlertState.RESOLVED],
+            alive=response.alive_alerts(tx, model=name),
+            over=response.list_alerts(tx, model=name, state=AlertState.RESOLVED, limit=100).items,
             decisions=policy.list_decisions(tx, model=name, limit=10).items,
             seen=seen,
             windows=seen.windows[:_WINDOWS] if seen else (),
