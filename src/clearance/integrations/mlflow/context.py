@@ -98,8 +98,10 @@ def locked_model(tx: Transaction, name: str) -> str:
 
 def locked_version(tx: Transaction, name: str, number_text: str) -> VersionRow:
     """Return a version whose model nobody else changes until this transaction ends. Errors as `find_version`."""
-    locked_model(tx, name)
-    return find_version(tx, name, number_text)
+    locked = ""
+    while (found := find_version(tx, name, number_text)).model != locked:
+        locked = registry.get_model(tx, found.model, lock=True).name
+    return found
 
 
 def around(tx: Transaction, context: Context, kinds: Mapping[str, str], tagged: Sequence[tuple[str, int]]) -> Around:
