@@ -127,6 +127,27 @@ def test_pages_work_without_scripts_except_for_the_charts(visit: Callable[..., V
     assert seen.page.locator("canvas").count() == 0
     assert seen.page.get_by_text("JavaScript draws this chart").first.is_visible()
     assert seen.page.get_by_text("amount (psi").first.is_visible()
+    drift = seen.page.locator("figure.chart").first
+    drift.locator("summary").click()
+    assert drift.locator("details table tbody tr").filter(has_text="amount").first.is_visible()
+
+
+def test_a_telephone_shows_whole_rows_and_a_picture_that_can_be_read(
+    visit: Callable[..., Visit], showcase: Showcase
+) -> None:
+    seen = visit(viewport={"width": 400, "height": 800}).log_in(showcase.tokens["ada"])
+    seen.open("/audit")
+    cells = seen.page.locator("main table.stack tbody tr").first.locator("td")
+    assert all(cell.bounding_box()["x"] < 400 for cell in cells.all() if cell.bounding_box())  # type: ignore[index]
+    assert cells.filter(has_text="user:").first.is_visible()
+    seen.open(f"/rollouts/{showcase.stopped}")
+    row = seen.page.locator("main table.stack tbody tr").first
+    for label in ("Candidate", "Stable", "Effect", "Limit", "Samples"):
+        assert row.locator(f"td[data-label={label}]").is_visible(), label
+    seen.open("/lineage?of=car-loan/1")
+    box = seen.page.locator("svg.lineage rect").first.bounding_box()
+    assert box is not None
+    assert box["height"] >= 46, "as large as it was drawn, not shrunk to the page"
 
 
 def test_nothing_makes_a_narrow_page_scroll_sideways(visit: Callable[..., Visit], showcase: Showcase) -> None:
