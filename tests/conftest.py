@@ -111,6 +111,13 @@ def sqlite_settings(tmp_path: Path, sqlite_template: Path) -> Settings:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of an installation that has no tables yet, on SQLite and on PostgreSQL."""
+    url = {} if request.param == "sqlite" else {"CLEARANCE_DATABASE_URL": request.getfixturevalue("postgres_url")}
+    return load(url, home=tmp_path / "home")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a fresh installation; a test that uses them runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from clearance.app import Clearance
 from clearance.settings import Settings, load
 from clearance.storage import backup, migrate
+from clearance.storage.archive import opened
 
 WRITTEN = Path(__file__).parent / "fixtures" / "written_by_0_1_0.sql"
 
@@ -45,7 +46,7 @@ def as_0_1_0_would_have_left_it(settings: Settings, folder: Path) -> Clearance:
     old.close()
     keep_log_key(settings.home)
     parts = Clearance(settings)
-    with backup.opened(folder / "0.1.0.tar") as tar, migrate.changing(parts.database_as_found) as connection:
+    with opened(folder / "0.1.0.tar") as tar, migrate.changing(parts.database_as_found) as connection:
         migrate.run_to(connection, manifest.schema)
         backup.fill(connection, tar, manifest)
     return parts

@@ -31,7 +31,7 @@ from clearance.registry import service as registry
 from clearance.registry.model import NewModel
 from clearance.settings import Settings, load
 from clearance.storage import backup, columns, migrate
-from clearance.storage.backup import Manifest
+from clearance.storage.archive import DIGEST, MANIFEST, Manifest
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
 from tests.audit.writing import size as log_size
@@ -284,13 +284,13 @@ def rewritten(archive: Path, target: Path, change: Callable[[dict[str, Any]], No
             body = old.extractfile(info)
             assert body is not None
             content = body.read()
-            if info.name == backup.MANIFEST:
+            if info.name == MANIFEST:
                 manifest = json.loads(content)
                 change(manifest)
                 content = json.dumps(manifest).encode()
                 digest = hashlib.sha256(content).hexdigest()
-            if info.name == backup.DIGEST:
-                content = f"{digest}  {backup.MANIFEST}\n".encode()
+            if info.name == DIGEST:
+                content = f"{digest}  {MANIFEST}\n".encode()
             info.name, info.size = renamed.get(Path(info.name).stem, info.name), len(content)
             new.addfile(info, io.BytesIO(content))
     return target
@@ -497,6 +497,6 @@ assert grown < 40 * 1024, f"{grown} KiB"
 def test_times_are_written_as_the_rest_of_the_house_writes_them(loan: Clearance, tmp_path: Path) -> None:
     saved = save(loan, tmp_path / "b.tar")
     with tarfile.open(tmp_path / "b.tar") as tar:
-        manifest = tar.extractfile(backup.MANIFEST)
+        manifest = tar.extractfile(MANIFEST)
         assert manifest is not None
         assert json.load(manifest)["made_at"] == timestamp(saved.made_at)

@@ -42,6 +42,12 @@ def declared() -> sa.MetaData:
     return metadata
 
 
+@pytest.fixture
+def settings(empty_settings: Settings) -> Settings:
+    """What is migrated begins empty."""
+    return empty_settings
+
+
 def test_the_migrated_schema_is_the_declared_one(parts: Clearance) -> None:
     with parts.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -13,7 +13,7 @@ from clearance.errors import Conflict, InvalidInput, VerificationFailed
 
 if TYPE_CHECKING:
     from clearance.app import Clearance
-    from clearance.storage.backup import Manifest
+    from clearance.storage.archive import Manifest
     from clearance.storage.database import Transaction
     from clearance.storage.migrate import SchemaStatus
 

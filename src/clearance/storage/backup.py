@@ -16,71 +16,35 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
 
-from clearance.errors import Conflict, InvalidInput, Unavailable, VerificationFailed
+from clearance.errors import Conflict, Unavailable
 from clearance.storage import migrate
+from clearance.storage.archive import (
+    DIGEST,
+    FORMAT,
+    MANIFEST,
+    Column,
+    Manifest,
+    Stored,
+    Table,
+    damaged,
+    members_of,
+    open_member,
+    opened,
+    read_manifest,
+    target_of,
+)
 from clearance.storage.columns import decode, encode, kind_of, reflect
 from clearance.storage.database import Database, Transaction
-from clearance.values import parse, plain, value
+from clearance.values import plain
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-DIGEST = "manifest.json.sha256"
 _BATCH = 1000  # rows
 _CHUNK = 1024 * 1024  # bytes
-_LARGEST_MANIFEST = 256 * 1024 * 1024
-
-
-@value
-class Column:
-    """A column and how its values are written: one of the kinds of `columns.py`."""
-
-    name: str
-    kind: str
-
-
-@value
-class Table:
-    """A table in the archive; `sha256` is the hex digest of its member, as `sha256sum` prints it."""
-
-    name: str
-    member: str
-    rows: int
-    sha256: str
-    columns: tuple[Column, ...]
-
-
-@value
-class Stored:
-    """A file in the archive, below the folder it belongs to (`artifacts`, `lake`, `keys`)."""
-
-    member: str
-    size: int
-    sha256: str
-    private: bool
-
-
-@value
-class Manifest:
-    """What an archive holds; `checkpoint` is the newest signed one of the log, None when the log is empty."""
-
-    format: int
-    program: str
-    schema: str
-    made_at: datetime
-    checkpoint: str | None
-    tables: tuple[Table, ...]
-    files: tuple[Stored, ...]
-
-    @property
-    def rows(self) -> int:
-        return sum(table.rows for table in self.tables)
 
 
 def write(database: Database, archive: Path, *, program: str, folders: Mapping[str, Path]) -> Manifest:
@@ -131,14 +95,14 @@ def inspect(archive: Path) -> Manifest:
         Conflict: it was made by a newer Clearance.
     """
     with opened(archive) as tar:
-        manifest = _manifest(tar)
-        for member, sha256 in _members(manifest):
+        manifest = read_manifest(tar)
+        for member, sha256 in members_of(manifest):
             digest = hashlib.sha256()
-            with _member(tar, member) as file:
+            with open_member(tar, member) as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
             if digest.hexdigest() != sha256:
-                raise _damaged(f"{member} is not what was written")
+                raise damaged(f"{member} is not what was written")
     return manifest
 
 
@@ -164,7 +128,7 @@ def restore(
         fill(connection, tar, manifest)
         migrate.run_to(connection, migrate.HEAD)
         for stored in manifest.files:
-            placed.put(tar, stored, _target(stored, folders))
+            placed.put(tar, stored, target_of(stored, folders))
         check(Transaction(connection, database.clock), manifest)
     return manifest
 
@@ -306,7 +270,7 @@ def fill(connection: sa.Connection, tar: tarfile.TarFile, manifest: Manifest) ->
     listed = {table.name: table for table in manifest.tables}
     if set(listed) != set(found.tables):
         odd = ", ".join(sorted(set(listed) ^ set(found.tables)))
-        raise _damaged(f"its tables are not those of schema {manifest.schema}: {odd}")
+        raise damaged(f"its tables are not those of schema {manifest.schema}: {odd}")
     for table in reversed(found.sorted_tables):
         connection.execute(sa.delete(table))  # rows that a migration made; the archive has them
     for table in found.sorted_tables:
@@ -317,15 +281,15 @@ def fill(connection: sa.Connection, tar: tarfile.TarFile, manifest: Manifest) ->
 def _load_table(connection: sa.Connection, tar: tarfile.TarFile, table: sa.Table, listed: Table) -> None:
     kinds = {column.name: column.kind for column in listed.columns}
     if kinds != {column.name: kind_of(column) for column in _stored(table)}:
-        raise _damaged(f"the columns of {table.name} are not those of its schema")
+        raise damaged(f"the columns of {table.name} are not those of its schema")
     rows = 0
     try:
-        with _member(tar, listed.member) as packed, gzip.GzipFile(fileobj=packed) as lines:
+        with open_member(tar, listed.member) as packed, gzip.GzipFile(fileobj=packed) as lines:
             while batch := [decode(kinds, line) for line in islice(lines, _BATCH)]:
                 connection.execute(sa.insert(table), batch)
                 rows += len(batch)
     except ValueError as error:
-        raise _damaged(f"{table.name} has a row that can't be read") from error
+        raise damaged(f"{table.name} has a row that can't be read") from error
     except sa.exc.DBAPIError as error:
         raise Conflict(
             f"a row of {table.name} does not fit this database: {error.orig}",
@@ -333,7 +297,7 @@ def _load_table(connection: sa.Connection, tar: tarfile.TarFile, table: sa.Table
             hint="the server's log may say more; nothing was changed",
         ) from error
     if rows != listed.rows:
-        raise _damaged(f"{table.name} has {rows} rows, not {listed.rows}")
+        raise damaged(f"{table.name} has {rows} rows, not {listed.rows}")
 
 
 def _stored(table: sa.Table) -> Iterator[sa.Column[Any]]:
@@ -352,80 +316,6 @@ def _continue_numbering(connection: sa.Connection, table: sa.Table) -> None:
     last = connection.execute(sa.select(sa.func.max(column))).scalar()
     if sequence is not None and last is not None:
         connection.execute(sa.select(sa.func.setval(sequence, last)))
-
-
-def _manifest(tar: tarfile.TarFile) -> Manifest:
-    with _member(tar, MANIFEST) as file:
-        text = file.read(_LARGEST_MANIFEST)
-    with _member(tar, DIGEST) as file:
-        expected = file.read(64).decode("ascii", "replace")
-    if hashlib.sha256(text).hexdigest() != expected:
-        raise _damaged("its manifest is not what was written")
-    try:
-        known = json.loads(text)
-        manifest = parse(Manifest, known) if known.get("format") == FORMAT else None
-    except (ValueError, AttributeError) as error:
-        raise _damaged("its manifest can't be read") from error
-    if manifest is None:
-        raise Conflict(
-            f"the backup has format {known.get('format')}, this program reads {FORMAT}",
-            code="backup_newer",
-            hint="restore it with the Clearance that made it, or a newer one",
-        )
-    migrate.check_known(manifest.schema)
-    return manifest
-
-
-def _members(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Yield the name and the digest of every member."""
-    yield from ((table.member, table.sha256) for table in manifest.tables)
-    yield from ((stored.member, stored.sha256) for stored in manifest.files)
-
-
-@contextmanager
-def opened(archive: Path) -> Iterator[tarfile.TarFile]:
-    """Open an archive; what is wrong with it is told in our words.
-
-    Raises:
-        InvalidInput: it can't be read.
-        VerificationFailed: it is damaged.
-    """
-    try:
-        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            yield tar
-    except tarfile.TarError as error:
-        raise _damaged(f"it is no tar file, or cut off ({error})") from error
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise _damaged("a table in it can't be unpacked") from error
-    except OSError as error:
-        if Path(error.filename or "") != archive:
-            raise
-        raise InvalidInput(f"{archive} can't be read: {error.strerror}", code="file_unreadable") from error
-
-
-@contextmanager
-def _member(tar: tarfile.TarFile, name: str) -> Iterator[IO[bytes]]:
-    try:
-        info = tar.getmember(name)
-    except KeyError as error:
-        raise _damaged(f"it has no {name}: it is cut off, or no backup") from error
-    file = tar.extractfile(info) if info.isreg() else None
-    if file is None:
-        raise _damaged(f"{name} is no file")
-    with file:
-        yield file
-
-
-def _target(stored: Stored, folders: Mapping[str, Path]) -> Path:
-    path = PurePosixPath(stored.member)
-    folder = folders.get(path.parts[0])
-    if folder is None or len(path.parts) < 2 or not all(_is_plain(part) for part in path.parts):
-        raise _damaged(f"{stored.member!r} belongs to no folder of this installation")
-    return folder.joinpath(*path.parts[1:])
-
-
-def _is_plain(part: str) -> bool:
-    return part not in {"", ".", ".."} and not any(char in part for char in "/\\:\0")
 
 
 class _Placed:
@@ -448,7 +338,7 @@ class _Placed:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if stored.private else 0o777)
         part = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            with _member(tar, stored.member) as file, _new_file(part) as out:
+            with open_member(tar, stored.member) as file, _new_file(part) as out:
                 while chunk := file.read(_CHUNK):
                     out.write(chunk)
             if not stored.private:
@@ -482,11 +372,3 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def _damaged(why: str) -> VerificationFailed:
-    return VerificationFailed(
-        f"the backup is damaged: {why}",
-        code="backup_damaged",
-        hint="take another copy of it, or an older backup; nothing was changed",
-    )
