@@ -15,6 +15,7 @@ from clearance.sdk.events import Event
 from clearance.sdk.recorder import Recorder
 
 START = datetime(2019, 1, 7, tzinfo=UTC)
+RECEIVED = START + timedelta(days=30)
 
 
 def event(number: int) -> Event:
@@ -65,7 +66,7 @@ def ingest(bench: Bench) -> Iterator[Row]:
 
     size, many = bench.size(2_000, 100), bench.size(10, 2)
     batches = [[event(number) for number in range(b * size, (b + 1) * size)] for b in range(many)]
-    tables = [event_rows(batch, START) for batch in batches]
+    tables = [event_rows(batch, RECEIVED) for batch in batches]
     raw = DeltaTable.create(bench.folder / "raw", schema=EVENTS, partition_by=["day"])
 
     def append() -> None:
@@ -112,11 +113,13 @@ def week(bench: Bench) -> Iterator[Row]:
     lake = Lake(bench.folder / "lake")
     for batch in range(commits):
         numbers = range(batch * 40, batch * 40 + 40)
-        lake.append_events(event_rows([{**event(n), "ts": START + timedelta(seconds=504 * n)} for n in numbers], START))
+        lake.append_events(
+            event_rows([{**event(n), "ts": START + timedelta(seconds=504 * n)} for n in numbers], RECEIVED)
+        )
     labels: list[dict[str, Any]] = [
         {"model": "car-loan", "request_id": f"r-{n}", "label": n % 2} for n in range(commits * 40)
     ]
-    lake.append_labels(label_rows(labels, START))
+    lake.append_labels(label_rows(labels, RECEIVED))
     begin, end = START, START + timedelta(days=7)
 
     def read() -> float:
