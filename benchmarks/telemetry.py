@@ -15,7 +15,7 @@ from clearance.sdk.events import Event
 from clearance.sdk.recorder import Recorder
 
 START = datetime(2019, 1, 7, tzinfo=UTC)
-RECEIVED = START + timedelta(days=30)
+RECEIVED = START + timedelta(days=100)
 
 
 def event(number: int) -> Event:

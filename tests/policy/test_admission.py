@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from clearance.app import Clearance
 from clearance.audit import log
@@ -14,7 +15,7 @@ from clearance.policy import service
 from clearance.policy.consent import NewWaiver
 from clearance.policy.model import Admission, Decision, Outcome, Standing
 from clearance.registry import service as registry
-from clearance.registry.model import Risk, Version
+from clearance.registry.model import Lifecycle, ModelChange, Risk, Version
 from tests.policy.registered import ADA, BO, DEV, approve, decide, measure, ready, register, reject
 
 
@@ -147,3 +148,30 @@ def test_a_dry_run_of_what_is_not_there_is_refused(parts: Clearance) -> None:
             service.preview(tx, DEV, parts.policy_engine, "car-loan", 7, "production")
         with pytest.raises(InvalidInput, match="not the name of an environment"):
             service.preview(tx, DEV, parts.policy_engine, "car-loan", 1, "../etc")
+
+
+def test_many_versions_are_looked_up_at_once_and_stand_as_each_of_them_does(parts: Clearance) -> None:
+    """A page of a hundred models that serve asked three times for each of them."""
+    names = ("allowed", "denied", "stopped", "undecided", "retired")
+    made = {name: ready(parts, name, data=name.encode()) for name in names}
+    with parts.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "denied", 1, "unsafe")
+    for name in ("allowed", "denied", "stopped", "retired"):
+        decide(parts, made[name])
+    with parts.database.write() as tx:
+        registry.release_version(tx, ADA, "denied", 1, "looked at")
+        registry.quarantine_version(tx, ADA, "stopped", 1, "unsafe")
+        registry.update_model(
+            tx, ADA, "retired", ModelChange(lifecycle=Lifecycle.RETIRED, reason="replaced by another")
+        )
+    wanted = [(name, 1) for name in names]
+    with parts.database.read() as tx:
+        alone = [service.admission(tx, *each) for each in wanted]
+    asked: list[str] = []
+    with parts.database.read() as tx:
+        service.look_up(tx, wanted, "production")
+        sa.event.listen(tx.connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        together = [service.admission(tx, *each) for each in wanted]
+    assert together == alone
+    assert [each.standing for each in alone] == ["admitted", "lapsed", "stopped", "lapsed", "stopped"]
+    assert asked == []

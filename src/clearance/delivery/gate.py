@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clearance.access.model import Principal
 from clearance.evidence.keyring import Keyring
 from clearance.policy import service as policy
@@ -24,6 +26,10 @@ class PolicyGate:
     def decision(self, tx: Transaction, decision_id: str) -> Decision:
         """Return a stored decision."""
         return policy.get_decision(tx, decision_id)
+
+    def look_up(self, tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:
+        """Read at once what `admission` will be asked about."""
+        policy.look_up(tx, versions, environment)
 
     def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:
         """Say whether the decision that stands admits the version and still holds."""

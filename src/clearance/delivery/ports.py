@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,10 @@ class Gate(Protocol):
 
     def decision(self, tx: Transaction, decision_id: str) -> Decision:
         """Return a stored decision."""
+        ...
+
+    def look_up(self, tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:
+        """Read at once what `admission` will be asked about."""
         ...
 
     def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:

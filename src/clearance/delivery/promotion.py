@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
 from clearance.access.model import Principal
@@ -133,7 +133,19 @@ def environments(tx: Transaction, gate: Gate) -> tuple[Environment, ...]:
 
 def judged(tx: Transaction, gate: Gate, pointers: Iterable[Pointer]) -> tuple[Serving, ...]:
     """Return pointers, each with how the versions that it asks for stand now."""
-    return tuple(_judged(tx, gate, pointer) for pointer in pointers)
+    found = tuple(pointers)
+    for environment in {pointer.environment for pointer in found}:
+        gate.look_up(
+            tx,
+            [each for pointer in found if pointer.environment == environment for each in _asked(pointer)],
+            environment,
+        )
+    return tuple(_judged(tx, gate, pointer) for pointer in found)
+
+
+def _asked(pointer: Pointer) -> Iterator[tuple[str, int]]:
+    """Yield the versions that a pointer asks for."""
+    yield from ((pointer.model, number) for number in (pointer.stable, pointer.candidate) if number is not None)
 
 
 def _judged(tx: Transaction, gate: Gate, pointer: Pointer) -> Serving:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clearance.policy import consent_store, store
-from clearance.policy.model import Admission, Decision, Outcome, Standing
+from clearance.policy.model import Admission, Outcome, Ruling, Standing
 from clearance.registry import service as registry
 from clearance.registry.model import Lifecycle, Version, VersionStatus
 from clearance.storage.database import Transaction
@@ -20,7 +22,7 @@ def admission(tx: Transaction, model: str, number: int, environment: str = "prod
         NotFound: no such model or version.
     """
     version = registry.get_version(tx, model, number)
-    newest = store.newest_decision(tx, model, number, environment)
+    newest = store.newest_ruling(tx, model, number, environment)
     if (stopped := _stopped(tx, version)) is not None:
         return _answer(Standing.STOPPED, stopped, newest)
     if newest is None:
@@ -32,7 +34,13 @@ def admission(tx: Transaction, model: str, number: int, environment: str = "prod
     return _answer(standing, f"{against or newest.reason} (decision {newest.id})", newest)
 
 
-def _answer(standing: Standing, reason: str, decision: Decision | None) -> Admission:
+def look_up(tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:
+    """Read at once what `admission` will be asked about: for many versions it takes three statements, not three for each."""
+    registry.look_up(tx, versions)
+    store.look_up_rulings(tx, versions, environment)
+
+
+def _answer(standing: Standing, reason: str, decision: Ruling | None) -> Admission:
     return Admission(
         standing=standing,
         allowed=standing is Standing.ADMITTED,
@@ -51,10 +59,10 @@ def _stopped(tx: Transaction, version: Version) -> str | None:
     return None
 
 
-def _while_pending(tx: Transaction, version: Version, waiting: Decision) -> Admission:
+def _while_pending(tx: Transaction, version: Version, waiting: Ruling) -> Admission:
     """Return what an earlier decision says while a newer one waits for people."""
     waits = f"{version.name} is {waiting.outcome} for {waiting.environment}: {waiting.reason} (decision {waiting.id})"
-    earlier = store.newest_decision(tx, version.model, version.number, waiting.environment, settled=True)
+    earlier = store.newest_ruling(tx, version.model, version.number, waiting.environment, settled=True)
     if earlier is None or earlier.outcome is not Outcome.ALLOWED:
         return _answer(Standing.LAPSED, waits, waiting)
     against = _against(tx, version, earlier)
@@ -65,7 +73,7 @@ def _while_pending(tx: Transaction, version: Version, waiting: Decision) -> Admi
     return _answer(Standing.ADMITTED, reason, earlier)
 
 
-def _against(tx: Transaction, version: Version, decision: Decision) -> str | None:
+def _against(tx: Transaction, version: Version, decision: Ruling) -> str | None:
     """Return why a decision does not let the version serve now, None when it does."""
     if decision.outcome is not Outcome.ALLOWED:
         return f"{version.name} is {decision.outcome} for {decision.environment}: {decision.reason}"

@@ -210,6 +210,17 @@ class Standing(StrEnum):
 
 
 @value
+class Ruling:
+    """What a decision came to, without its rules and facts: enough to say whether it still admits."""
+
+    id: str
+    environment: str
+    outcome: Outcome
+    reason: str
+    waivers: tuple[str, ...]
+
+
+@value
 class Admission:
     """Whether a version may be loaded now, and the decision behind it."""
 

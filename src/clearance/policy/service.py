@@ -1,6 +1,6 @@
 """The use cases of policy, by the one name that other rooms and the surfaces use."""
 
-from clearance.policy.admission import admission
+from clearance.policy.admission import admission, look_up
 from clearance.policy.approvals import approve, get_approval, list_approvals, reject
 from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision, preview
 from clearance.policy.exceptions import get_waiver, grant_waiver, list_waivers, revoke_waiver
@@ -25,6 +25,7 @@ __all__ = [
     "list_decisions",
     "list_packs",
     "list_waivers",
+    "look_up",
     "newest_decision",
     "onboarding",
     "preview",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.policy.model import Conclusion, Decision, Facts, Outcome
+from clearance.policy.model import Conclusion, Decision, Facts, Outcome, Ruling
 from clearance.policy.pack import InstalledPack, Pack
 from clearance.policy.tables import decisions, installations, packs
-from clearance.storage.database import Transaction
+from clearance.storage.database import Transaction, batched
 from clearance.values import canonical_json, parse_json
 
 _PLAIN = ("id", "model", "number", "digest", "environment", "pack", "pack_version", "pack_digest", "facts_digest")
@@ -20,6 +20,18 @@ _MADE = ("approval_id", "made_at", "made_by")
 
 _BODY = sa.select(packs.c.body).where(packs.c.digest == sa.bindparam("digest"))
 _INSTALLED = sa.select(installations, packs.c.body).join(packs).order_by(installations.c.position.desc())
+
+_RULINGS = sa.select(*(decisions.c[name] for name in ("id", "model", "number", "environment", "outcome", "conclusion")))
+_NEWEST = (
+    _RULINGS.where(
+        decisions.c.model == sa.bindparam("model"),
+        decisions.c.number == sa.bindparam("number"),
+        decisions.c.environment == sa.bindparam("environment"),
+    )
+    .order_by(decisions.c.position.desc())
+    .limit(1)
+)
+_NEWEST_SETTLED = _NEWEST.where(decisions.c.outcome != Outcome.PENDING.value)
 
 
 def keep_pack(tx: Transaction, used: InstalledPack) -> None:
@@ -81,15 +93,41 @@ def find_decision(tx: Transaction, decision_id: str) -> Decision | None:
     return None if row is None else _decision(row._mapping)
 
 
-def newest_decision(
-    tx: Transaction, model: str, number: int, environment: str, *, settled: bool = False
-) -> Decision | None:
-    """Return the newest decision; `settled`: the newest that allowed or denied, not one that waits for people."""
+def newest_decision(tx: Transaction, model: str, number: int, environment: str) -> Decision | None:
+    """Return the newest decision."""
     query = _filtered(sa.select(decisions), model, number, environment)
-    if settled:
-        query = query.where(decisions.c.outcome != Outcome.PENDING.value)
     row = tx.execute(query.order_by(decisions.c.position.desc()).limit(1)).first()
     return None if row is None else _decision(row._mapping)
+
+
+def newest_ruling(
+    tx: Transaction, model: str, number: int, environment: str, *, settled: bool = False
+) -> Ruling | None:
+    """Return what the newest decision came to; `settled`: the newest that allowed or denied, not one that waits for people.
+
+    It is asked for every version that serves, so that its facts and rules, which are long, are left unread.
+    """
+
+    def read() -> Ruling | None:
+        asked = {"model": model, "number": number, "environment": environment}
+        row = tx.execute(_NEWEST_SETTLED if settled else _NEWEST, asked).first()
+        return None if row is None else _ruling(row)
+
+    return tx.remember((decisions, model, number, environment, settled), read)
+
+
+def look_up_rulings(tx: Transaction, wanted: Sequence[tuple[str, int]], environment: str) -> None:
+    """Read the newest ruling on each of these versions at once, so that `newest_ruling` need not ask for each of them."""
+    for some in batched(wanted):
+        own = (sa.tuple_(decisions.c.model, decisions.c.number).in_(some), decisions.c.environment == environment)
+        newest = (
+            sa.select(sa.func.max(decisions.c.position)).where(*own).group_by(decisions.c.model, decisions.c.number)
+        )
+        found = {(row.model, row.number): row for row in tx.execute(_RULINGS.where(decisions.c.position.in_(newest)))}
+        for model, number in some:
+            row = found.get((model, number))
+            key = (decisions, model, number, environment, False)
+            tx.remember(key, partial(_ruling, row) if row is not None else _nothing)
 
 
 def list_decisions(
@@ -112,6 +150,21 @@ def stored_decisions(tx: Transaction) -> Iterator[Mapping[Any, Any]]:
 @lru_cache(maxsize=64)
 def _pack(body: str) -> Pack:
     return parse_json(Pack, body)
+
+
+def _ruling(row: sa.Row[Any]) -> Ruling:
+    conclusion = json.loads(row.conclusion)
+    return Ruling(
+        id=row.id,
+        environment=row.environment,
+        outcome=Outcome(row.outcome),
+        reason=conclusion["reason"],
+        waivers=tuple(conclusion["waivers"]),
+    )
+
+
+def _nothing() -> None:
+    return None
 
 
 def _filtered(query: sa.Select[Any], model: str | None, number: int | None, environment: str | None) -> sa.Select[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clearance.errors import Denied, NotFound
 from clearance.registry import rules, store
 from clearance.registry.model import Dataset, Model, Version
@@ -64,6 +66,11 @@ def get_version(tx: Transaction, model: str, number: int) -> Version:
             hint=f"its newest is {last}" if last else f"it has none yet: `clearance versions register {model} FOLDER`",
         )
     return found
+
+
+def look_up(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> None:
+    """Read versions and their models at once, so that asking for each of them afterwards, in this transaction, costs nothing."""
+    store.look_up(tx, wanted)
 
 
 def get_pinned(tx: Transaction, model: str, number: int) -> Version:

@@ -2,7 +2,7 @@
 
 from clearance.registry.assessments import assess_model, assessments, lower_risk
 from clearance.registry.datasets import list_datasets, register_dataset
-from clearance.registry.lookup import check_named, get_dataset, get_model, get_pinned, get_version, identity
+from clearance.registry.lookup import check_named, get_dataset, get_model, get_pinned, get_version, identity, look_up
 from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
 from clearance.registry.needed import needed_blobs
 from clearance.registry.search import newest_versions, search_models
@@ -46,6 +46,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "list_versions",
+    "look_up",
     "lower_risk",
     "needed_blobs",
     "newest_versions",

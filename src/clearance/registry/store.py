@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from clearance.registry.model import WITHOUT_FILES, Column, Dataset, Model, Version, VersionStatus
 from clearance.registry.tables import summaries
-from clearance.storage.database import Transaction, UtcDateTime, metadata
+from clearance.storage.database import Transaction, UtcDateTime, batched, metadata
 from clearance.values import parse, plain
 
 T = TypeVar("T")
@@ -120,10 +122,16 @@ def update_model(tx: Transaction, model: Model) -> None:
 
 def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | None:
     """Return a model; with `lock`, nobody else changes it or its versions until this transaction ends."""
-    row = tx.execute(_LOCKED_MODEL if lock else _MODEL, {"name": name}).first()
-    if lock:
-        tx.forget()
-    return None if row is None else model_of(tx, row)
+
+    def read() -> Model | None:
+        row = tx.execute(_LOCKED_MODEL if lock else _MODEL, {"name": name}).first()
+        return None if row is None else model_of(tx, row)
+
+    if not lock:
+        return tx.remember((models, name), read)
+    found = read()
+    tx.forget()
+    return found
 
 
 def find_title(tx: Transaction, title: str) -> Model | None:
@@ -189,6 +197,16 @@ def find_version(tx: Transaction, model: str, number: int) -> Version | None:
         return None if row is None else _version(row)
 
     return tx.remember((versions, model, number), read)
+
+
+def look_up(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> None:
+    """Read versions and their models at once, so that `find_version` and `find_model` need not ask for each of them."""
+    for some in batched(wanted):
+        query = sa.select(versions).where(sa.tuple_(versions.c.model, versions.c.number).in_(some))
+        for row in tx.execute(query):
+            tx.remember((versions, row.model, row.number), partial(_version, row))
+        for row in tx.execute(sa.select(models).where(models.c.name.in_({model for model, _ in some}))):
+            tx.remember((models, row.name), partial(model_of, tx, row))
 
 
 def versions_with(tx: Transaction, digest: str, model: str | None = None) -> list[Version]:

@@ -15,9 +15,14 @@ from clearance.errors import InvalidInput
 from clearance.storage import idempotency, refusals
 from clearance.storage.types import Json, UtcDateTime, metadata
 
-__all__ = ["Database", "Json", "Transaction", "UnauditedChange", "UtcDateTime", "metadata"]
+__all__ = ["Database", "Json", "Transaction", "UnauditedChange", "UtcDateTime", "batched", "metadata"]
 
 T = TypeVar("T")
+
+
+def batched(items: Sequence[T], most: int = 500) -> Iterator[Sequence[T]]:
+    """Yield items in groups that a statement may have as parameters (SQLite: 32,766; sqlite.org/limits.html)."""
+    yield from (items[start : start + most] for start in range(0, len(items), most))
 
 
 class UnauditedChange(RuntimeError):
