@@ -119,7 +119,13 @@ def newest_ruling(
 def look_up_rulings(tx: Transaction, wanted: Sequence[tuple[str, int]], environment: str) -> None:
     """Read the newest ruling on each of these versions at once, so that `newest_ruling` need not ask for each of them."""
     for some in batched(wanted):
-        own = (sa.tuple_(decisions.c.model, decisions.c.number).in_(some), decisions.c.environment == environment)
+        own = (
+            decisions.c.model.in_(
+                {model for model, _ in some}
+            ),  # SQLite goes through the whole table for a list of pairs
+            sa.tuple_(decisions.c.model, decisions.c.number).in_(some),
+            decisions.c.environment == environment,
+        )
         newest = (
             sa.select(sa.func.max(decisions.c.position)).where(*own).group_by(decisions.c.model, decisions.c.number)
         )

@@ -202,10 +202,12 @@ def find_version(tx: Transaction, model: str, number: int) -> Version | None:
 def look_up(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> None:
     """Read versions and their models at once, so that `find_version` and `find_model` need not ask for each of them."""
     for some in batched(wanted):
-        query = sa.select(versions).where(sa.tuple_(versions.c.model, versions.c.number).in_(some))
-        for row in tx.execute(query):
+        names = {model for model, _ in some}
+        # By name too: SQLite goes through the whole table for a list of pairs.
+        own = (versions.c.model.in_(names), sa.tuple_(versions.c.model, versions.c.number).in_(some))
+        for row in tx.execute(sa.select(versions).where(*own)):
             tx.remember((versions, row.model, row.number), partial(_version, row))
-        for row in tx.execute(sa.select(models).where(models.c.name.in_({model for model, _ in some}))):
+        for row in tx.execute(sa.select(models).where(models.c.name.in_(names))):
             tx.remember((models, row.name), partial(model_of, tx, row))
 
 
