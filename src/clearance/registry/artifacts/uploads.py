@@ -118,9 +118,10 @@ def finish(database: Database, caller: Principal, settings: Settings, blobs: Blo
         NotFound: the upload was given up.
     """
     with database.write() as tx:
+        claims.claim(tx, [find(tx, caller, settings, upload).digest])
+    with database.read() as tx:  # in one snapshot: who finishes it meanwhile takes the pieces away
         found = find(tx, caller, settings, upload)
         names = store.piece_names(tx, upload)
-        claims.claim(tx, [found.digest])
     if found.finished or found.received < found.size:
         return found
     try:
