@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast, dataclass_transform, get_type_hints
 
 import rfc8785
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -33,6 +35,25 @@ def request(cls: type[T]) -> type[T]:
     """Declare what a caller sends: a frozen value that refuses fields it does not know."""
     cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]  # read by pydantic
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def takes_fields(kind: type, declare: Callable[[str], Any]) -> Callable[[F], F]:
+    """Declare that a function's `**given` are the fields of a value, to whoever reads signatures, as FastAPI and Typer do.
+
+    Args:
+        kind: the value; each of its fields is `Annotated[TYPE, "What people are told of it."]` and has a default.
+        declare: makes of what people are told what the reader of signatures wants beside the type.
+    """
+
+    def declared(function: F) -> F:
+        own = inspect.signature(function, eval_str=True)
+        *first, _given = own.parameters.values()
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in first]
+        made = own.replace(parameters=[*_field_parameters(kind, declare), *parameters])
+        function.__signature__ = made  # type: ignore[attr-defined]  # read by `inspect.signature`
+        return function
+
+    return declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +169,18 @@ def _is_torn(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _field_parameters(kind: type, declare: Callable[[str], Any]) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    for each in fields(kind):
+        hint, (about,) = hints[each.name].__origin__, hints[each.name].__metadata__
+        yield inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=Annotated[hint, declare(about)],
+        )
 
 
 class _Unusual(Exception):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import sqlalchemy as sa
+import typer
+from typer.testing import CliRunner
 
 from clearance.app import Clearance
+from clearance.cli import main, models
 from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.compliance import inventory
@@ -258,3 +262,33 @@ def test_over_the_wire_the_parameters_are_those_of_the_filter(client: Client) ->
     assert client.http.get("/models", dict, limit=1)["next"] == "car-loan"
     with pytest.raises(InvalidInput):
         client.http.get("/models", dict, risk="huge")
+
+
+def test_api_and_command_line_ask_for_every_field_of_the_filter_in_the_same_words(client: Client) -> None:
+    told = {name: hint.__metadata__[0] for name, hint in get_type_hints(ModelFilter, include_extras=True).items()}
+    command = typer.main.get_command(models.app).commands["list"]  # type: ignore[attr-defined]  # a group
+    options = {each.name: each.help for each in command.params if each.name != "json"}
+    assert options == told
+    spec = client.http.client.get("/openapi.json").json()["paths"]
+    for path in ("/api/v1/models", "/api/v1/onboarding"):
+        parameters = {each["name"]: each.get("description") for each in spec[path]["get"]["parameters"]}
+        assert {name: said for name, said in parameters.items() if name not in {"cursor", "limit"}} == told
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), ["car-loan", "spam"]),
+        (("--team", "credit"), ["car-loan"]),
+        (("--search", "spa", "--no-assessed"), ["spam"]),
+        (("--kind", "prompt"), []),
+        (("--sort", "newest"), ["spam", "car-loan"]),
+    ],
+)
+def test_options_of_the_command_choose_models(tmp_path: Path, words: tuple[str, ...], names: list[str]) -> None:
+    def run(*words: str) -> Any:
+        return json.loads(CliRunner().invoke(main.app, ["--home", str(tmp_path), "models", *words, "--json"]).stdout)
+
+    run("create", "car-loan", "--owner", "ada", "--team", "credit")
+    run("create", "spam", "--owner", "bob")
+    assert [model["name"] for model in run("list", *words)] == names

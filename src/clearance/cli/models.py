@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,8 @@ from clearance.cli.facts import facts
 from clearance.cli.report import report
 from clearance.policy.model import Onboarding
 from clearance.registry.model import Lifecycle, Model, ModelChange, ModelKind, Risk
-from clearance.registry.search_filter import ModelFilter, ModelSort
+from clearance.registry.search_filter import ModelFilter
+from clearance.values import takes_fields
 
 app = typer.Typer(no_args_is_help=True, help="Keep the inventory of models.")
 app.command("report")(report)
@@ -23,48 +24,17 @@ Name = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
 
 
 @app.command("list")
-def listing(
-    ctx: typer.Context,
-    search: Annotated[str | None, typer.Option(help="Words that must all be there, in part.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Who answers for it.")] = None,
-    team: Annotated[str | None, typer.Option(help="Team it belongs to.")] = None,
-    kind: Annotated[ModelKind | None, typer.Option(help="What sort of model it is.")] = None,
-    use_case: Annotated[str | None, typer.Option(help="Its use case.")] = None,
-    template: Annotated[str | None, typer.Option(help="Template that it was made from.")] = None,
-    risk: Annotated[Risk | None, typer.Option(help="Governance level.")] = None,
-    lifecycle: Annotated[Lifecycle | None, typer.Option(help="Where it stands.")] = None,
-    tag: Annotated[str | None, typer.Option(help="KEY, or KEY=VALUE.")] = None,
-    assessed: Annotated[bool | None, typer.Option(help="Whether the questionnaire was answered.")] = None,
-    incomplete: Annotated[bool | None, typer.Option(help="Whether its newest version lacks part of its story.")] = None,
-    serving: Annotated[str | None, typer.Option(help="Environment where a version of it serves.")] = None,
-    alias: Annotated[str | None, typer.Option(help="Alias that it has; * for any.")] = None,
-    sort: Annotated[ModelSort, typer.Option(help="Order; within it by name.")] = ModelSort.NAME,
-    json: Json = False,
-) -> None:
+@takes_fields(ModelFilter, lambda about: typer.Option(help=about))
+def listing(ctx: typer.Context, json: Json = False, **given: Any) -> None:
     """List models: all, or those that fit."""
-    wanted = ModelFilter(
-        search=search,
-        owner=owner,
-        team=team,
-        kind=kind,
-        use_case=use_case,
-        template=template,
-        risk=risk,
-        lifecycle=lifecycle,
-        tag=tag,
-        assessed=assessed,
-        incomplete=incomplete,
-        serving=serving,
-        alias=alias,
-        sort=sort,
-    )
+    wanted = ModelFilter(**given)
     empty = (
         "No models yet. `clearance models create NAME --owner WHO` makes one."
-        if wanted == ModelFilter(sort=sort)
+        if wanted == ModelFilter(sort=wanted.sort)
         else "No model fits. `clearance models list` shows all."
     )
     client = connect(ctx)
-    if incomplete and not json:
+    if wanted.incomplete and not json:
         _render_incomplete(list(client.models.onboarding(wanted)))
         return
     show(list(client.models.list(wanted)), json, lambda models: _render_all(models, empty))

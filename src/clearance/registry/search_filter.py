@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from clearance.registry.model import Lifecycle, Model, ModelKind, Risk
 from clearance.values import request, value
@@ -22,32 +23,22 @@ class ModelSort(StrEnum):
 
 @request
 class ModelFilter:
-    """Which models to list; what is None does not matter.
+    """Which models to list; what is None does not matter. API and command line ask for each field by what it says here."""
 
-    Attributes:
-        search: words that must all be there, as parts of words: in name, title, purpose, description, owner, team or tags.
-        use_case, template: exactly these; so are owner and team.
-        tag: `key`, or `key=value`.
-        assessed: whether the questionnaire was answered.
-        incomplete: whether something is missing of the story of its newest version.
-        serving: environment where a version of it serves.
-        alias: name of an alias that it has; `*` for any.
-    """
-
-    search: str | None = None
-    owner: str | None = None
-    team: str | None = None
-    kind: ModelKind | None = None
-    use_case: str | None = None
-    template: str | None = None
-    risk: Risk | None = None
-    lifecycle: Lifecycle | None = None
-    tag: str | None = None
-    assessed: bool | None = None
-    incomplete: bool | None = None
-    serving: str | None = None
-    alias: str | None = None
-    sort: ModelSort = ModelSort.NAME
+    search: Annotated[str | None, "Words that must all be there, in part."] = None
+    owner: Annotated[str | None, "Who answers for it."] = None
+    team: Annotated[str | None, "Team it belongs to."] = None
+    kind: Annotated[ModelKind | None, "What sort of model it is."] = None
+    use_case: Annotated[str | None, "Its use case."] = None
+    template: Annotated[str | None, "Template that it was made from."] = None
+    risk: Annotated[Risk | None, "Governance level."] = None
+    lifecycle: Annotated[Lifecycle | None, "Where it stands."] = None
+    tag: Annotated[str | None, "KEY, or KEY=VALUE."] = None
+    assessed: Annotated[bool | None, "Whether the questionnaire was answered."] = None
+    incomplete: Annotated[bool | None, "Whether its newest version lacks part of its story."] = None
+    serving: Annotated[str | None, "Environment where a version of it serves."] = None
+    alias: Annotated[str | None, "Alias that it has; * for any."] = None
+    sort: Annotated[ModelSort, "Order; within it by name."] = ModelSort.NAME
 
 
 @value
