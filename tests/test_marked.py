@@ -46,7 +46,7 @@ def test_an_error_names_the_place_or_what_should_hold_it() -> None:
         ("a: [", "x:1:5: "),
         ("", "x is empty"),
         (b"\xff", "x is not text"),
-        ("[" * 20_000 + "]" * 20_000, "x is nested too deeply"),
+        ("[" * 20_000 + "]" * 20_000, "x:1:21: nested deeper than 20"),
     ],
 )
 def test_what_is_no_document_is_refused(text: str | bytes, says: str) -> None:
@@ -57,3 +57,12 @@ def test_what_is_no_document_is_refused(text: str | bytes, says: str) -> None:
 
 def test_aliases_are_taken_where_the_author_is_the_caller() -> None:
     assert marked.read("a: &x 1\nb: *x", "x", code="bad", aliases=True).data == {"a": 1, "b": 1}
+    with pytest.raises(InvalidInput, match="nested deeper than 20"):
+        marked.read("[" * 21 + "]" * 21, "x", code="bad", aliases=True)
+
+
+def test_as_it_is_written_a_number_a_flag_and_a_date_stay_texts() -> None:
+    text = "a: 1.10\nb: [yes, 2026-01-05, ~]\nc:\n1: x\n"
+    found = marked.read(text, "x", code="bad", as_written=True)
+    assert found.data == {"a": "1.10", "b": ["yes", "2026-01-05", "~"], "c": "", "1": "x"}
+    assert found.error(("b", 1), "no").message == "x:2:10: b[1]: no"

@@ -13,6 +13,7 @@ from clearance.errors import InvalidInput
 from clearance.values import parse
 
 T = TypeVar("T")
+MAX_DEPTH = 20
 Path = tuple[str | int, ...]
 """How to get to a value: keys and places in lists."""
 
@@ -24,7 +25,7 @@ class Marked:
     Attributes:
         name: what the text is called in errors.
         code: of those errors.
-        data: what `yaml.safe_load` makes of it.
+        data: what `yaml.safe_load` makes of it, or, as it is written, its mappings, lists and texts.
         marks: line and column, from 1, by path.
     """
 
@@ -33,8 +34,11 @@ class Marked:
     data: Any
     marks: Mapping[Path, tuple[int, int]]
 
-    def error(self, path: Path, problem: str, hint: str = "") -> InvalidInput:
-        """Return the error to raise about a value, or, of one that is not there, about what it should be in."""
+    def error(self, path: Path, problem: str, hint: str = "", *, code: str = "") -> InvalidInput:
+        """Return the error to raise about a value, or, of one that is not there, about what it should be in.
+
+        `code`: of this one, where it has another than the rest.
+        """
         known = path
         while known not in self.marks:
             known = known[:-1]
@@ -42,7 +46,7 @@ class Marked:
         label = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         return InvalidInput(
             f"{self.name}:{line}:{column}: {label + ': ' if label else ''}{problem}",
-            code=self.code,
+            code=code or self.code,
             hint=hint,
             details={"line": line, "column": column, "path": label},
         )
@@ -63,7 +67,9 @@ class Marked:
             raise self.error((*path, *at), problem) from None
 
 
-def read(text: str | bytes, name: str, *, code: str, aliases: bool = False, hint: str = "") -> Marked:
+def read(
+    text: str | bytes, name: str, *, code: str, aliases: bool = False, as_written: bool = False, hint: str = ""
+) -> Marked:
     """Parse a text.
 
     Args:
@@ -71,15 +77,16 @@ def read(text: str | bytes, name: str, *, code: str, aliases: bool = False, hint
         name: what to call it in errors.
         code: of every error.
         aliases: whether `*name` is taken; from others than its own author it is not, for it can grow without end.
+        as_written: whether every number, date and flag stays the text that it is written as, so that `1.10` is not 1.1.
         hint: what to do about a text that can't be parsed.
 
     Raises:
-        InvalidInput: it can't be parsed, is empty, nested too deeply, or has a key twice; with line and column.
+        InvalidInput: it can't be parsed, is empty, nested deeper than MAX_DEPTH, or has a key twice; with line and column.
     """
+    kind = yaml.BaseLoader if as_written else yaml.SafeLoader
     try:
-        if not aliases:
-            _refuse_aliases(text, name, code)
-        loader = yaml.SafeLoader(text)
+        _refuse_excess(text, name, code, aliases=aliases)
+        loader = kind(text)
         node = loader.get_single_node()
         if node is None:
             raise InvalidInput(f"{name} is empty", code=code, hint=hint)
@@ -88,8 +95,6 @@ def read(text: str | bytes, name: str, *, code: str, aliases: bool = False, hint
     except yaml.MarkedYAMLError as error:
         place = _place(name, error.problem_mark or error.context_mark)
         raise InvalidInput(f"{place}: {error.problem or error.context}", code=code, hint=hint) from None
-    except RecursionError:
-        raise InvalidInput(f"{name} is nested too deeply", code=code, hint=hint) from None
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidInput(f"{name} is not text: {' '.join(str(error).split())}", code=code, hint=hint) from None
 
@@ -98,11 +103,15 @@ def _place(name: str, mark: Any) -> str:
     return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
 
 
-def _refuse_aliases(text: str | bytes, name: str, code: str) -> None:
+def _refuse_excess(text: str | bytes, name: str, code: str, *, aliases: bool) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            place = _place(name, event.start_mark)
+        place = _place(name, event.start_mark)
+        if isinstance(event, yaml.AliasEvent) and not aliases:
             raise InvalidInput(f"{place}: aliases (`*name`) are not taken", code=code, hint="write it out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InvalidInput(f"{place}: nested deeper than {MAX_DEPTH}", code=code)
 
 
 def _marks(node: yaml.Node, path: Path, name: str, code: str) -> Iterator[tuple[Path, yaml.Mark]]:

@@ -1,4 +1,4 @@
-"""Reads YAML in which every value knows its line and column, so that an error can say where it is; pure."""
+"""Reads YAML value by value, each with what it must be, and tells all faults at once, with line and column; pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeVar
 
-import yaml
-
+from clearance import marked
 from clearance.errors import InvalidInput
+from clearance.marked import Marked, Path
 
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
 
 MAX_CHARACTERS = 200_000
-MAX_DEPTH = 20
 
 
 class Faults:
@@ -76,56 +77,37 @@ def _fault(told: Mapping[str, Any]) -> InvalidInput:
 
 
 class Document:
-    """A node of a YAML document.
+    """A value of a YAML document, read as it is written: whoever asks for it says what it must be.
 
     Args:
-        name: what the document is called in errors.
-        node: where in it.
-        path: how to get there, for people: `rules[2].severity`.
+        said: the whole document.
+        path: where in it.
     """
 
-    def __init__(self, name: str, node: yaml.Node, path: str = "") -> None:
-        self.name, self.node, self.path = name, node, path
+    def __init__(self, said: Marked, path: Path = ()) -> None:
+        self._said, self._path = said, path
+        self._data: Any = reduce(getitem, path, said.data)
 
     @classmethod
     def read(cls, text: str, name: str) -> Document:
         """Parse a text.
 
         Raises:
-            InvalidInput: it is not YAML, empty, too large, too deep or has aliases.
+            InvalidInput: it is too large; or as `marked.read`.
         """
         if len(text) > MAX_CHARACTERS:
             raise InvalidInput(f"{name} is longer than {MAX_CHARACTERS:,} characters", code="document_too_large")
-        try:
-            _refuse_aliases(text, name)
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise InvalidInput(f"{where}: {error.problem or error.context}", code="yaml_invalid") from None
-        except yaml.YAMLError as error:
-            raise InvalidInput(f"{name}: {' '.join(str(error).split())}", code="yaml_invalid") from None
-        if node is None:
-            raise InvalidInput(f"{name} is empty", code="yaml_invalid")
-        return cls(name, node)
-
-    @property
-    def line(self) -> int:
-        """Line of this value, from 1."""
-        return int(self.node.start_mark.line) + 1
+        return cls(marked.read(text, name, code="yaml_invalid", as_written=True))
 
     def error(self, problem: str, hint: str = "", *, code: str = "document_invalid") -> InvalidInput:
         """Return the error to raise about this value."""
-        column = self.node.start_mark.column + 1
-        what = f"{self.path}: {problem}" if self.path else problem
-        details = {"line": self.line, "column": column, "path": self.path}
-        return InvalidInput(f"{self.name}:{self.line}:{column}: {what}", code=code, hint=hint, details=details)
+        return self._said.error(self._path, problem, hint, code=code)
 
     def fields(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Document]:
         """Return the values of a mapping by key.
 
         Raises:
-            InvalidInput: it is no mapping, or a key is unknown, there twice, or lacking.
+            InvalidInput: it is no mapping, or a key is unknown or lacking.
         """
         found = self.entries()
         known, faults = (*required, *optional), Faults()
@@ -142,28 +124,24 @@ class Document:
 
     def entries(self) -> dict[str, Document]:
         """Return the values of a mapping whose keys are free."""
-        if not isinstance(self.node, yaml.MappingNode):
+        if not isinstance(self._data, dict):
             raise self.error("this must be a mapping, `key: value`")
-        found: dict[str, Document] = {}
-        for key_node, value_node in self.node.value:
-            key = Document(self.name, key_node, self.path).text()
-            if key in found:
-                raise Document(self.name, key_node, self.path).error(f"`{key}` is there twice")
-            found[key] = Document(self.name, value_node, f"{self.path}.{key}" if self.path else key)
-        return found
+        if any(not key.strip() for key in self._data):
+            raise self.error("a key must be a word")
+        return {key: Document(self._said, (*self._path, key)) for key in self._data}
 
     def items(self) -> Iterator[Document]:
         """Yield the values of a list."""
-        if not isinstance(self.node, yaml.SequenceNode):
+        if not isinstance(self._data, list):
             raise self.error("this must be a list, `- …`")
-        for index, node in enumerate(self.node.value):
-            yield Document(self.name, node, f"{self.path}[{index}]")
+        for index in range(len(self._data)):
+            yield Document(self._said, (*self._path, index))
 
     def text(self) -> str:
         """Return a text that is not blank."""
-        if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
+        if not isinstance(self._data, str) or not self._data.strip():
             raise self.error("this must be a text")
-        return str(self.node.value)
+        return self._data
 
     def texts(self) -> tuple[str, ...]:
         """Return a list of texts."""
@@ -171,9 +149,8 @@ class Document:
 
     def number(self, low: float, high: float) -> float:
         """Return a number between two bounds."""
-        text = self.node.value if isinstance(self.node, yaml.ScalarNode) else None
         try:
-            found = float(str(text))
+            found = float(self._data) if isinstance(self._data, str) else math.nan
         except ValueError:
             found = math.nan
         if not low <= found <= high:
@@ -183,9 +160,9 @@ class Document:
     def flag(self) -> bool:
         """Return true or false."""
         words = {"true": True, "false": False}
-        if not isinstance(self.node, yaml.ScalarNode) or self.node.value not in words:
+        if not isinstance(self._data, str) or self._data not in words:
             raise self.error("this must be true or false")
-        return words[self.node.value]
+        return words[self._data]
 
     def word(self, kind: type[E]) -> E:
         """Return a word of a closed vocabulary."""
@@ -197,18 +174,3 @@ class Document:
         if found not in words:
             raise self.error(f"`{found}` is none of the words allowed here", f"allowed: {', '.join(words)}")
         return found
-
-
-def _refuse_aliases(text: str, name: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        mark = event.start_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        if isinstance(event, yaml.AliasEvent):
-            raise InvalidInput(f"{where}: aliases (`*name`) are not taken", code="yaml_invalid", hint="write it out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise InvalidInput(f"{where}: nested deeper than {MAX_DEPTH}", code="yaml_invalid")
