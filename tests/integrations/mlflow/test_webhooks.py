@@ -300,6 +300,7 @@ def test_the_secret_is_encrypted_in_the_database_and_never_told(
         "fd00::1",
         "::ffff:127.0.0.1",
         "64:ff9b::7f00:1",
+        "64:ff9b:1::a01:203",
         "2002:7f00:1::",
         "224.0.0.1",
     ],

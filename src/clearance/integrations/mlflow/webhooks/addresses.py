@@ -23,6 +23,7 @@ from clearance.errors import ClearanceError, Forbidden, InvalidInput, Unavailabl
 from clearance.registry.addresses import has_secret
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; public to ipaddress before Python 3.12.4
 _STEP_SECONDS = 5.0  # of each step: connecting, sending, waiting
 _ALL_SECONDS = 15.0  # of all steps, so that who answers a byte at a time keeps nobody waiting
 _LONGEST_ANSWER = 10_000  # bytes that are kept of what a receiver says
@@ -189,6 +190,8 @@ def is_public(address: str) -> bool:
             wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if wrapped is not None:
             return wrapped.is_global and not wrapped.is_multicast
+        if ip in _LOCAL_NAT64:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
