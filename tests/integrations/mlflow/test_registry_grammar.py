@@ -103,6 +103,7 @@ def test_whatever_comes_is_read_or_refused_in_the_words_of_the_protocol(text: st
         ("name IN ('a', \"b\",)", Comparison(False, "name", "IN", ("a", "b"))),
         ("name not  in ('a')", Comparison(False, "name", "NOT IN", ("a",))),
         ("run_id IN('it\\'s')", Comparison(False, "run_id", "IN", ("it's",))),
+        (r"name IN ('a\d', '\\\d\x41')", Comparison(False, "name", "IN", (r"a\d", r"\\dA"))),
         ("version_number >= 3", Comparison(False, "version_number", ">=", 3)),
         ("version_number = '3'", Comparison(False, "version_number", "=", 3)),
         ("version_number < 99999999999999999999", Comparison(False, "version_number", "<", 2147483647)),

@@ -34,6 +34,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LISTED = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(,|$)""", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = frozenset("\r\n\\'\"abfnrtvxuUN01234567")  # what a backslash changes in a Python literal
 _ORDER = re.compile(r"(?P<key>[`\"\w.]+?)(?:\s+(?P<way>\w+))?")
 _LONGEST = 100_000
 _MOST_CLAUSES = 100
@@ -254,7 +256,7 @@ def _list(text: str) -> tuple[str, ...]:
     while place < len(inner):
         item = _LISTED.match(inner, place)
         try:
-            found.append(ast.literal_eval(item[1]) if item else "")
+            found.append(_literal(item[1]) if item else "")
         except (ValueError, SyntaxError):  # an escape that is none
             item = None
         if item is None:
@@ -263,6 +265,15 @@ def _list(text: str) -> tuple[str, ...]:
             )
         place = item.end()
     return tuple(found)
+
+
+def _literal(text: str) -> str:
+    """Return what Python reads in a string literal.
+
+    A backslash before what it does not change stands for itself, as ever; Python 3.12 and later warn of it, which would put
+    what a client asks for on the server's error output.
+    """
+    return str(ast.literal_eval(_ESCAPE.sub(lambda found: found[0] if found[1] in _ESCAPED else f"\\{found[0]}", text)))
 
 
 def _checked(dialect: Dialect, tag: bool, key: str, operator: str, value: Text | float) -> Text:
