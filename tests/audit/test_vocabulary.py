@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from clearance.app import Clearance
 from clearance.audit import leaf, log, store
 from clearance.audit.events import Event
+from clearance.audit.words import EVENTS, happened
 from clearance.errors import InvalidInput
 from clearance.values import canonical_json
 from tests.web.showcase import Showcase, build
@@ -74,3 +75,18 @@ def test_a_leaf_is_canonical_json_and_tells_what_it_is_of(
     assert leaf.says(encoded, **said)
     for name, text in said.items():
         assert not leaf.says(encoded, **{**said, name: text + "x"})
+
+
+@pytest.mark.parametrize("event", list(Event))
+def test_every_event_has_words(event: Event) -> None:
+    said = happened(event)
+    assert said == said.strip().lower()
+    assert not {".", "_"} & set(said)
+
+
+def test_no_two_events_have_the_same_words() -> None:
+    assert len(set(EVENTS.values())) == len(Event)
+
+
+def test_an_event_that_this_program_does_not_know_yet_is_told_by_its_own_word() -> None:
+    assert happened("log.cut_off") == "log cut off"

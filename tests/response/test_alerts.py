@@ -11,12 +11,14 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from clearance.access.model import Principal, Role
 from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.cli.main import app as command_line
 from clearance.client.client import Client
 from clearance.clock import FixedClock
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
@@ -233,3 +235,10 @@ def test_the_client_and_its_errors(as_user: Callable[..., Client], sqlite_parts:
         as_user(Principal(name="user:vic", roles=(Role.VIEWER,))).alerts.acknowledge(alert.id)
     assert alert.incident is not None
     assert olga.incidents.resolve(alert.incident, "a bad candidate").cause == "a bad candidate"
+
+
+def test_the_command_tells_the_timeline_in_words(sqlite_parts: Clearance) -> None:
+    home, incident = sqlite_parts.settings.home, str(raised(sqlite_parts).incident)
+    shown = CliRunner().invoke(command_line, ["--home", str(home), "incidents", "show", incident])
+    assert "incident opened" in shown.stdout
+    assert "incident.opened" not in shown.stdout

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from clearance.audit.words import happened
 from clearance.cli.core import Json, Limit, connect, say, show, table
 from clearance.response.model import IncidentReport
 
@@ -72,7 +73,7 @@ def _render(report: IncidentReport) -> None:
     say(f"[bold]{escape(incident.title)}[/] ({incident.state}; owner: {escape(incident.owner or 'nobody yet')})")
     table(
         "Timeline, from the audit log",
-        ("leaf", "at (UTC)", "event", "subject", "by"),
-        [(e.index, f"{e.at:%Y-%m-%d %H:%M:%S}", e.event, e.subject, e.actor) for e in report.timeline],
+        ("leaf", "at (UTC)", "what happened", "subject", "by"),
+        [(e.index, f"{e.at:%Y-%m-%d %H:%M:%S}", happened(e.event), e.subject, e.actor) for e in report.timeline],
         empty="",
     )

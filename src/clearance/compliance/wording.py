@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from clearance.audit.events import Event
 from clearance.audit.model import Entry
+from clearance.audit.words import happened
 from clearance.delivery.model import MetricName
 from clearance.policy.verdict import tally
 
@@ -21,89 +21,10 @@ _KINDS = {
     "https://slsa.dev/provenance/v1": "provenance (SLSA)",
     "https://slsa.dev/verification_summary/v1": "decision (SLSA summary)",
 }
-
-
-EVENTS: Mapping[Event, str] = {
-    Event.MODEL_CREATED: "model created",
-    Event.MODEL_UPDATED: "model changed",
-    Event.MODEL_RETIRED: "model retired",
-    Event.MODEL_DELETED: "model deleted",
-    Event.MODEL_ASSESSED: "questionnaire answered",
-    Event.RISK_LOWERED: "governance lowered",
-    Event.CONTRACT_SET: "contract set",
-    Event.PROVENANCE_FILLED: "story filled in",
-    Event.MODEL_IMPORTED: "model imported",
-    Event.VERSION_IMPORTED: "version imported",
-    Event.DATASET_REGISTERED: "dataset registered",
-    Event.LINEAGE_LINKED: "lineage linked",
-    Event.VERSION_REGISTERED: "version registered",
-    Event.VERSION_UPDATED: "version changed",
-    Event.VERSION_RETIRED: "version retired",
-    Event.VERSION_QUARANTINED: "version quarantined",
-    Event.VERSION_RELEASED: "version released from quarantine",
-    Event.VERSION_PINNED: "version pinned to its bytes",
-    Event.VERSION_DELETED: "version deleted",
-    Event.TAG_SET: "tag set",
-    Event.TAG_REMOVED: "tag removed",
-    Event.ALIAS_SET: "alias set",
-    Event.ALIAS_REMOVED: "alias removed",
-    Event.KEY_TRUSTED: "key trusted",
-    Event.KEY_REVOKED: "key revoked",
-    Event.ARTIFACT_SIGNED: "artifact signed",
-    Event.STATEMENT_ADDED: "signed statement added",
-    Event.PASSPORT_EXPORTED: "passport exported",
-    Event.PACK_INSTALLED: "policy pack put in force",
-    Event.DECISION_MADE: "decision made",
-    Event.APPROVAL_REQUESTED: "approval asked for",
-    Event.APPROVAL_GIVEN: "approval given",
-    Event.APPROVAL_REJECTED: "approval refused",
-    Event.WAIVER_GRANTED: "waiver granted",
-    Event.WAIVER_REVOKED: "waiver revoked",
-    Event.POINTER_MOVED: "put into service",
-    Event.ROLLOUT_STARTED: "rollout started",
-    Event.ROLLOUT_ADVANCED: "rollout went a step on",
-    Event.ROLLOUT_PAUSED: "rollout paused",
-    Event.ROLLOUT_RESUMED: "rollout resumed",
-    Event.ROLLOUT_COMPLETED: "rollout completed",
-    Event.ROLLOUT_ROLLED_BACK: "rollout rolled back",
-    Event.ROLLOUT_ABORTED: "rollout aborted",
-    Event.LOAD_REFUSED: "gateway refused to load it",
-    Event.MONITOR_CONFIGURED: "monitor configured",
-    Event.ALERT_RAISED: "alert raised",
-    Event.ALERT_ACKNOWLEDGED: "alert taken on",
-    Event.ALERT_RESOLVED: "alert resolved",
-    Event.INCIDENT_OPENED: "incident opened",
-    Event.INCIDENT_NOTED: "note added",
-    Event.INCIDENT_RESOLVED: "incident resolved",
-    Event.WEBHOOK_CREATED: "webhook created",
-    Event.WEBHOOK_UPDATED: "webhook changed",
-    Event.WEBHOOK_DELETED: "webhook deleted",
-    Event.WEBHOOK_GAVE_UP: "webhook given up",
-    Event.TOKEN_ISSUED: "token issued",
-    Event.TOKEN_REVOKED: "token revoked",
-    Event.TOKEN_ROTATED: "token rotated",
-    Event.ROLE_BOUND: "role given",
-    Event.ROLE_UNBOUND: "role taken back",
-    Event.SESSION_OPENED: "logged in",
-    Event.SESSION_ENDED: "logged out",
-    Event.LOCKOUT_STARTED: "locked out after failed logins",
-    Event.ARTIFACT_PUT: "artifact file written",
-    Event.ARTIFACT_REMOVED: "artifact file removed",
-    Event.ARTIFACTS_COLLECTED: "unused artifacts cleared away",
-    Event.REPORT_WRITTEN: "report written",
-    Event.LOG_KEY_ROTATED: "key of the log rotated",
-}
-"""What happened, for people."""
-
 _PAGES = {"rollout": "/rollouts/", "alert": "/alerts/", "incident": "/incidents/", "dataset": "/lineage?of="}
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _CODE = re.compile(r"`([^`]+)`")
 _ID = re.compile(r"[a-z]+_[0-9a-z]{20,}")
-
-
-def event(word: str) -> str:
-    """Write what happened: `rollout.rolled_back` becomes `rollout rolled back`."""
-    return EVENTS[Event(word)] if word in set(Event) else words(word)
 
 
 def about(entry: Entry) -> str:
@@ -218,7 +139,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "words": words,
     "prose": prose,
     "kind": kind,
-    "event": event,
+    "event": happened,
     "about": about,
     "place": place,
     "metric": metric,

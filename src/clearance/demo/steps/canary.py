@@ -9,6 +9,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from clearance.alarm import Severity
+from clearance.audit.words import happened
 from clearance.delivery.model import MetricResult, Rollout, RolloutState
 from clearance.demo import contracts, data
 from clearance.demo.steps.lending import MODEL
@@ -147,7 +148,7 @@ def _alerted(stage: Stage, ended: Rollout) -> Facts:
     expect(len(events) > 1, "the incident has no timeline")
     stage.narrator.say(
         f"[red]page[/] {alert.title}, fingerprint {alert.fingerprint}; the incident's timeline of {len(events)} entries "
-        f"ends with {', '.join(events[-_SHOWN:])}"
+        f"ends with {', '.join(map(happened, events[-_SHOWN:]))}"
     )
     return {
         "alert": {

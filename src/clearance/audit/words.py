@@ -1,0 +1,83 @@
+"""What the log says happened, in words for people; every surface shows the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clearance.audit.events import Event
+
+EVENTS: Mapping[Event, str] = {
+    Event.MODEL_CREATED: "model created",
+    Event.MODEL_UPDATED: "model changed",
+    Event.MODEL_RETIRED: "model retired",
+    Event.MODEL_DELETED: "model deleted",
+    Event.MODEL_ASSESSED: "questionnaire answered",
+    Event.RISK_LOWERED: "governance lowered",
+    Event.CONTRACT_SET: "contract set",
+    Event.PROVENANCE_FILLED: "story filled in",
+    Event.MODEL_IMPORTED: "model imported",
+    Event.VERSION_IMPORTED: "version imported",
+    Event.DATASET_REGISTERED: "dataset registered",
+    Event.LINEAGE_LINKED: "lineage linked",
+    Event.VERSION_REGISTERED: "version registered",
+    Event.VERSION_UPDATED: "version changed",
+    Event.VERSION_RETIRED: "version retired",
+    Event.VERSION_QUARANTINED: "version quarantined",
+    Event.VERSION_RELEASED: "version released from quarantine",
+    Event.VERSION_PINNED: "version pinned to its bytes",
+    Event.VERSION_DELETED: "version deleted",
+    Event.TAG_SET: "tag set",
+    Event.TAG_REMOVED: "tag removed",
+    Event.ALIAS_SET: "alias set",
+    Event.ALIAS_REMOVED: "alias removed",
+    Event.KEY_TRUSTED: "key trusted",
+    Event.KEY_REVOKED: "key revoked",
+    Event.ARTIFACT_SIGNED: "artifact signed",
+    Event.STATEMENT_ADDED: "signed statement added",
+    Event.PASSPORT_EXPORTED: "passport exported",
+    Event.PACK_INSTALLED: "policy pack put in force",
+    Event.DECISION_MADE: "decision made",
+    Event.APPROVAL_REQUESTED: "approval asked for",
+    Event.APPROVAL_GIVEN: "approval given",
+    Event.APPROVAL_REJECTED: "approval refused",
+    Event.WAIVER_GRANTED: "waiver granted",
+    Event.WAIVER_REVOKED: "waiver revoked",
+    Event.POINTER_MOVED: "put into service",
+    Event.ROLLOUT_STARTED: "rollout started",
+    Event.ROLLOUT_ADVANCED: "rollout went a step on",
+    Event.ROLLOUT_PAUSED: "rollout paused",
+    Event.ROLLOUT_RESUMED: "rollout resumed",
+    Event.ROLLOUT_COMPLETED: "rollout completed",
+    Event.ROLLOUT_ROLLED_BACK: "rollout rolled back",
+    Event.ROLLOUT_ABORTED: "rollout aborted",
+    Event.LOAD_REFUSED: "gateway refused to load it",
+    Event.MONITOR_CONFIGURED: "monitor configured",
+    Event.ALERT_RAISED: "alert raised",
+    Event.ALERT_ACKNOWLEDGED: "alert taken on",
+    Event.ALERT_RESOLVED: "alert resolved",
+    Event.INCIDENT_OPENED: "incident opened",
+    Event.INCIDENT_NOTED: "note added",
+    Event.INCIDENT_RESOLVED: "incident resolved",
+    Event.WEBHOOK_CREATED: "webhook created",
+    Event.WEBHOOK_UPDATED: "webhook changed",
+    Event.WEBHOOK_DELETED: "webhook deleted",
+    Event.WEBHOOK_GAVE_UP: "webhook given up",
+    Event.TOKEN_ISSUED: "token issued",
+    Event.TOKEN_REVOKED: "token revoked",
+    Event.TOKEN_ROTATED: "token rotated",
+    Event.ROLE_BOUND: "role given",
+    Event.ROLE_UNBOUND: "role taken back",
+    Event.SESSION_OPENED: "logged in",
+    Event.SESSION_ENDED: "logged out",
+    Event.LOCKOUT_STARTED: "locked out after failed logins",
+    Event.ARTIFACT_PUT: "artifact file written",
+    Event.ARTIFACT_REMOVED: "artifact file removed",
+    Event.ARTIFACTS_COLLECTED: "unused artifacts cleared away",
+    Event.REPORT_WRITTEN: "report written",
+    Event.LOG_KEY_ROTATED: "key of the log rotated",
+}
+
+
+def happened(event: str) -> str:
+    """Write what happened: `rollout.rolled_back` becomes `rollout rolled back`; an event of a newer server likewise."""
+    return EVENTS[Event(event)] if event in set(Event) else event.replace(".", " ").replace("_", " ")
