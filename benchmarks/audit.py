@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, alternate, timed
+from benchmarks.processes import postgres
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
 from clearance.audit import log
@@ -20,17 +24,30 @@ from clearance.registry import service as registry
 from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
 from clearance.settings import load
 from clearance.storage.database import Database, Transaction
+from clearance.values import timestamp
 
 SHARE = 0.10
 """Of a transaction's time, what the log may take (ADR 0002)."""
 
 
 def append(bench: Bench) -> Iterator[Row]:
-    """Three real changes with the log, against the same without it."""
-    sealed, unsealed = (_installation(bench.folder / name) for name in ("sealed", "unsealed"))
-    bare = Database(unsealed.settings.database_url, unsealed.clock, lambda _tx: None)
+    """Three real changes with the log, against the same without it, and with a plain table of who did what in its place."""
+    yield from _append(bench, "SQLite", lambda: "")
+    yield from _append(bench, "PostgreSQL", postgres)
+
+
+def _append(bench: Bench, name: str, address: Callable[[], str]) -> Iterator[Row]:
+    sealed, *others = (_installation(bench.folder / f"{name}-{each}", address()) for each in ("log", "none", "plain"))
+    none, plain = (
+        Database(parts.settings.database_url, parts.clock, seal)
+        for parts, seal in zip(others, (lambda _tx: None, _plainly), strict=True)
+    )
     times, numbers = bench.size(50, 5), count()
-    for parts, database in ((sealed, sealed.database), (unsealed, bare)):
+    databases = ((sealed, sealed.database), (others[0], none), (others[1], plain))
+    with plain.engine.begin() as connection:
+        connection.exec_driver_sql(_PLAIN_TABLE)
+        connection.exec_driver_sql("create index plain_log_subject on plain_log (subject)")
+    for parts, database in databases:
         with database.write() as tx:
             registry.create_model(tx, SYSTEM, NewModel(name="loans", owner="user:ada", purpose="to be measured"))
             registry.register_version(tx, SYSTEM, parts.blobs, "loans", _pointed(0))
@@ -42,36 +59,46 @@ def append(bench: Bench) -> Iterator[Row]:
     def register(tx: Transaction, parts: Clearance) -> None:
         registry.register_version(tx, SYSTEM, parts.blobs, "loans", _pointed(next(numbers)))
 
-    def name(tx: Transaction, parts: Clearance) -> None:
+    def point(tx: Transaction, parts: Clearance) -> None:
         delivery.set_alias(tx, SYSTEM, parts.gate, parts.guards, "loans", f"a{next(numbers)}", 1)
 
     for what, change in (
         ("`registry.create_model`", create),
         ("`registry.register_version`", register),
-        ("`delivery.set_alias`", name),
+        ("`delivery.set_alias`", point),
     ):
 
-        def ours(change: Change = change) -> None:
-            with sealed.database.write() as tx:
-                change(tx, sealed)
+        def act(parts: Clearance, database: Database, change: Change = change) -> None:
+            with database.write() as tx:
+                change(tx, parts)
 
-        def without(change: Change = change) -> None:
-            with bare.write() as tx:
-                change(tx, unsealed)
-
-        mine, theirs = alternate(bench.rounds(11), timed(ours, times), timed(without, times))
-        yield Row(
-            what=f"`Database.write` with {what} on SQLite, {times} in a row, each synced to disk",
-            unit="transaction",
-            ours=mine,
-            peer="the same transaction with a log that does nothing",
-            theirs=theirs,
-            aim=1 / (1 - SHARE),
-            note="one statement reads the head, one writes the leaf, one the new head; an Ed25519 signature alone takes 45 µs",
-        )
-    bare.close()
-    for parts in (sealed, unsealed):
+        mine, bare, rowed = alternate(bench.rounds(11), *(timed(partial(act, *each), times) for each in databases))
+        done = f"`Database.write` with {what} on {name}, {times} in a row, each synced to disk"
+        for peer, theirs, aim, note in (
+            ("the same transaction with a log that does nothing", bare, 1 / (1 - SHARE), _NOTE),
+            ("the same transaction with a row in a plain table of who did what", rowed, math.inf, _PLAIN_NOTE),
+        ):
+            yield Row(what=done, unit="transaction", ours=mine, peer=peer, theirs=theirs, aim=aim, note=note)
+    none.close()
+    plain.close()
+    for parts in (sealed, *others):
         parts.close()
+
+
+_NOTE = (
+    "one statement reads the head, the others write the leaf and the new head; an Ed25519 signature alone takes 45 µs"
+)
+_PLAIN_NOTE = "no hash, no tree, no signature: who can write to that table can change what it says"
+_PLAIN_TABLE = "create table plain_log (at text, event text, actor text, subject text, data text)"
+
+
+def _plainly(tx: Transaction) -> None:
+    """Write what a plain audit table would hold of each change."""
+    mark = "?" if tx.connection.dialect.name == "sqlite" else "%s"
+    cursor = tx.connection.connection.cursor()
+    for leaf in tx.leaves:
+        values = (timestamp(tx.now), leaf["event"], leaf["actor"], leaf["subject"], json.dumps(leaf["data"]))
+        cursor.execute(f"insert into plain_log values ({', '.join([mark] * 5)})", values)
 
 
 Change = Callable[[Transaction, Clearance], None]
@@ -134,7 +161,7 @@ def _leaves(path: Path) -> list[tuple[bytes]]:
         return connection.execute("select leaf from audit_leaves order by position").fetchall()
 
 
-def _installation(home: Path) -> Clearance:
-    parts = Clearance(load({}, home=home))
+def _installation(home: Path, address: str = "") -> Clearance:
+    parts = Clearance(load({"CLEARANCE_DATABASE_URL": address} if address else {}, home=home))
     with parts.database.read():
         return parts

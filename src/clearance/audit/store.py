@@ -80,6 +80,8 @@ cosignatures = sa.Table(
 
 TABLES = (leaves, full_tiles, head, checkpoints, keys, cosignatures)
 
+_APPEND = "insert into audit_leaves (position, leaf, hash, event, actor, subject, at) values (?, ?, ?, ?, ?, ?, ?)"
+_MOVE = "update audit_head set size = ?, peaks = ?, note = ?, signer = ?, successor = ? where id = 1"
 _HEAD = "select size, peaks, note, signer, successor from audit_head where id = 1"
 
 
@@ -127,16 +129,13 @@ def append(tx: Transaction, rows: Sequence[tuple[Any, ...]], after: Head) -> Non
     at: Any = tx.now.astimezone(UTC)
     if sqlite:
         at = at.isoformat(sep=" ", timespec="microseconds")[:-6]  # as sa.DateTime writes it there
-    _run(
-        tx,
-        "insert into audit_leaves (position, leaf, hash, event, actor, subject, at) values (?, ?, ?, ?, ?, ?, ?)",
-        [(*row, at) for row in rows],
-    )
-    _run(
-        tx,
-        "update audit_head set size = ?, peaks = ?, note = ?, signer = ?, successor = ? where id = 1",
-        [(after.size, b"".join(after.peaks), after.note, after.signer, after.successor)],
-    )
+    written = [(*row, at) for row in rows]
+    end = (after.size, b"".join(after.peaks), after.note, after.signer, after.successor)
+    if len(written) == 1 and not sqlite:  # as one statement, for each is a way to the server and back
+        _run(tx, f"with leaf as ({_APPEND}) {_MOVE}", [(*written[0], *end)])
+    else:
+        _run(tx, _APPEND, written)
+        _run(tx, _MOVE, [end])
 
 
 def keep_tile(tx: Transaction, level: int, index: int, hashes: Sequence[bytes]) -> bytes:
