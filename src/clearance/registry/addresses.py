@@ -1,15 +1,31 @@
-"""What may not stand in an address that is kept and shown to everybody: passwords, and tokens in place of a user; pure."""
+"""What may not stand in an address that is kept and shown to everybody: passwords, tokens and signatures; pure."""
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+import re
+from urllib.parse import SplitResult, unquote_plus, urlsplit, urlunsplit
 
 _WEB = frozenset({"http", "https", "grpc", "grpcs"})
 """Schemes in which whoever is named before the host logs in by that; in `ssh` or `abfss` it is no secret."""
 
+_PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^?&;#]+)")
+"""A parameter with the sign before it: of a query, a fragment, or behind semicolons, as JDBC and Azure have them."""
 
-def has_secret(address: str) -> bool:
-    """Return whether a password stands in an address, or what could be a token; also one that can't be read whole."""
+_SECRET_ENDS = (
+    *("password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "credentials", "signature"),
+    *("apikey", "accesskey", "secretkey", "privatekey", "accountkey", "subscriptionkey"),
+)
+"""How the names of secret parameters end, in small letters alone: `X-Amz-Signature`, `client_secret`, `AccountKey`."""
+
+_SECRET_NAMES = frozenset({"sig", "pass", "pw"})
+"""Further names, whole; `sig` is that of Azure's shared access signatures."""
+
+_GOOGLE = "AIza"
+"""How Google's API keys begin, which go by the name `key`, as much else does that is no secret."""
+
+
+def has_login(address: str) -> bool:
+    """Return whether a password stands before the host, or what could be a token; also of an address that can't be read."""
     parts = _split(address)
     if parts is None:
         return "@" in address
@@ -17,12 +33,27 @@ def has_secret(address: str) -> bool:
     return parts.password is not None or (web and parts.username is not None)
 
 
+def has_secret(address: str) -> bool:
+    """Return whether an address has a login, or a parameter that is a password, a token or a signature (a presigned URL)."""
+    return has_login(address) or any(_is_secret(each) for each in _PARAMETER.finditer(address))
+
+
 def without_secret(address: str) -> str:
     """Return the address without what `has_secret` finds; empty if it can't be taken out."""
     if not has_secret(address):
         return address
     parts = _split(address)
-    return "" if parts is None else urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if parts is None:
+        return ""
+    if has_login(address):
+        address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    left = _PARAMETER.sub(lambda each: each[0] if not _is_secret(each) else each[1] if each[1] in "?#" else "", address)
+    return re.sub(r"([?#])&", r"\1", left).rstrip("?#")
+
+
+def _is_secret(parameter: re.Match[str]) -> bool:
+    name = re.sub(r"[^a-z]", "", unquote_plus(parameter[2]).lower())
+    return name in _SECRET_NAMES or name.endswith(_SECRET_ENDS) or (name == "key" and parameter[3].startswith(_GOOGLE))
 
 
 def _split(address: str) -> SplitResult | None:

@@ -136,12 +136,13 @@ def check_source(source: Source, files: tuple[File, ...]) -> None:
 
 
 def check_no_secret(what: str, address: str) -> None:
-    """Refuse an address with a password in it (`secret_in_address`), without repeating it: what is kept here is kept for good."""
+    """Refuse an address with a secret in it (`secret_in_address`), without repeating it: what is kept here is kept for good."""
     if has_secret(address):
         raise InvalidInput(
-            f"{what} has a password or token in its address, and would be shown to all who may read, and kept for good",
+            f"{what} has a password, token or signature in its address, and would be shown to all who may read, and kept for good",
             code="secret_in_address",
-            hint="leave out what stands between // and @, and change the password if it was sent anywhere else",
+            hint="leave out what stands between // and @, and parameters such as password, token or sig; change what is secret "
+            "if it was sent anywhere else",
             details={"field": what},
         )
 

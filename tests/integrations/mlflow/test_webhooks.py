@@ -333,6 +333,10 @@ def test_what_is_no_address_of_the_web_is_refused_and_not_repeated(url: str) -> 
     assert caught.value.code == "bad_webhook_url"
 
 
+def test_a_receiver_may_know_who_calls_by_a_token_in_the_query() -> None:
+    Poster(["127.0.0.1"]).check("http://127.0.0.1/hooks?token=t&sig=s")
+
+
 def test_a_name_that_turns_to_a_private_address_after_it_was_checked_gains_nothing(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from clearance.errors import ClearanceError, Forbidden, InvalidInput, Unavailable
-from clearance.registry.addresses import has_secret
+from clearance.registry.addresses import has_login
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; public to ipaddress before Python 3.12.4
@@ -196,11 +196,14 @@ def is_public(address: str) -> bool:
 
 
 def _split(url: str) -> Any:
-    """Return the parts of an address of the web; what was given is not repeated in the error, for it may hold a secret."""
+    """Return the parts of an address of the web; what was given is not repeated in the error, for it may hold a secret.
+
+    Many receivers know who calls by a token in the query; only those who may write see it, and the log never does.
+    """
     try:
         parsed = urlsplit(url)
         good = parsed.scheme in {"http", "https"} and bool(parsed.hostname) and parsed.port != 0
-        good = good and not has_secret(url) and url.isascii() and url.isprintable() and " " not in url
+        good = good and not has_login(url) and url.isascii() and url.isprintable() and " " not in url
     except ValueError:  # of a port or an IPv6 address that is none
         good = False
     if not good:
