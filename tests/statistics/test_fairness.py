@@ -75,7 +75,7 @@ def test_when_nobody_is_selected_a_ratio_is_undefined_not_one() -> None:
 
 def test_group_rates_equal_those_of_scikit_learn() -> None:
     random = np.random.default_rng(1)
-    groups = random.choice(["x", "y", "z"], 900)
+    groups = random.choice(np.array(["x", "y", "z"], object), 900)
     labels, predicted = random.random(900) < 0.4, random.random(900) < 0.5
     found = group_rates(count(groups, labels, predicted))
     for name in ("x", "y", "z"):
