@@ -10,7 +10,7 @@ from clearance.access.model import Permission, Principal
 from clearance.api.core import App, needs
 from clearance.registry.artifacts import collection
 from clearance.registry.artifacts.model import Collected, Collection, Inspection, Usage
-from clearance.storage.blobs import check_digest
+from clearance.storage.digests import check_digest
 
 router = APIRouter(tags=["artifacts"])
 Collector = Annotated[Principal, needs(Permission.ARTIFACTS_COLLECT)]

@@ -13,7 +13,8 @@ from clearance.api.core import App, needs
 from clearance.errors import InvalidInput
 from clearance.registry.artifacts import claims
 from clearance.registry.model import Blob, Digests
-from clearance.storage.blobs import check_digest, check_size
+from clearance.storage.digests import check_digest
+from clearance.storage.writers import check_size
 
 router = APIRouter(tags=["blobs"])
 _ASKED_AT_ONCE = 10_000

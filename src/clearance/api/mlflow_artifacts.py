@@ -15,7 +15,7 @@ from clearance.app import Clearance
 from clearance.integrations.mlflow.artifacts import service
 from clearance.integrations.mlflow.artifacts.model import SERVICE, Artifact, FileInfos, check_writable
 from clearance.integrations.mlflow.errors import ProtocolError, Word
-from clearance.storage.blobs import check_size
+from clearance.storage.writers import check_size
 
 router = APIRouter(tags=["mlflow-artifacts"], route_class=ProtocolRoute)
 Reader = Annotated[Principal, needs(Permission.READ, anywhere=True)]

@@ -11,8 +11,8 @@ from clearance.errors import Conflict
 from clearance.registry import rules, store, summaries
 from clearance.registry.dataset_file import Contents
 from clearance.registry.model import Dataset
-from clearance.storage.blobs import check_digest
 from clearance.storage.database import Transaction
+from clearance.storage.digests import check_digest
 from clearance.values import Page, bad_cursor, digest_of
 
 

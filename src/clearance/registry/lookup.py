@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from clearance.errors import Denied, NotFound
 from clearance.registry import rules, store
 from clearance.registry.model import Dataset, Model, Version
-from clearance.storage.blobs import check_digest
 from clearance.storage.database import Transaction
+from clearance.storage.digests import check_digest
 
 
 def get_model(tx: Transaction, name: str, *, lock: bool = False) -> Model:

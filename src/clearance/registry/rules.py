@@ -21,7 +21,7 @@ from clearance.registry.model import (
     Version,
     VersionStatus,
 )
-from clearance.storage.blobs import check_digest
+from clearance.storage.digests import check_digest
 from clearance.values import canonical_json
 
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")

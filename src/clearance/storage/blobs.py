@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Protocol, Self
+from typing import Protocol
 
-from clearance.errors import Conflict, InvalidInput, NotFound, TooLarge, VerificationFailed
+from clearance.errors import Conflict, InvalidInput, NotFound, VerificationFailed
+from clearance.storage.digests import BLOBS, PIECES, digest_at, key_of
 from clearance.storage.folder_shelf import FolderShelf, as_unavailable
-from clearance.storage.shelf import Incoming, Shelf
+from clearance.storage.shelf import Shelf
+from clearance.storage.writers import PieceWriter, Writer
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_BLOBS, _PIECES = "blobs/", "uploads/"
 _ASKED_AT_ONCE = 16
 
 
@@ -77,18 +76,18 @@ class BlobStore:
             InvalidInput: that is no digest.
             Conflict: blobs are not in a folder.
         """
-        found = self._shelf.path(_key(digest))
+        found = self._shelf.path(key_of(digest))
         if found is None:
             raise Conflict(f"blobs are in {self.place}, not in files", code="blobs_not_in_folder")
         return found
 
     def has(self, digest: str) -> bool:
         """Return whether the blob is there; its bytes are not looked at."""
-        return self._shelf.find(_key(digest)) is not None
+        return self._shelf.find(key_of(digest)) is not None
 
     def find(self, digest: str) -> StoredBlob | None:
         """Return what is known of a blob without looking at its bytes, or None if it is not there."""
-        found = self._shelf.find(_key(digest))
+        found = self._shelf.find(key_of(digest))
         return None if found is None else StoredBlob(digest, found.size, found.put_at)
 
     def size(self, digest: str) -> int:
@@ -97,7 +96,7 @@ class BlobStore:
         Raises:
             NotFound: there is no such blob.
         """
-        found = self._shelf.find(_key(digest))
+        found = self._shelf.find(key_of(digest))
         if found is None:
             raise missing(digest)
         return found.size
@@ -105,7 +104,7 @@ class BlobStore:
     def find_all(self, digests: Iterable[str]) -> dict[str, StoredBlob]:
         """Return those of the blobs that are there, without looking at their bytes; a bucket is asked for many at once."""
         wanted = sorted(set(digests))
-        if len(wanted) > 1 and self._shelf.path(_key(wanted[0])) is None:
+        if len(wanted) > 1 and self._shelf.path(key_of(wanted[0])) is None:
             with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
                 found = list(pool.map(self.find, wanted))
         else:
@@ -114,9 +113,8 @@ class BlobStore:
 
     def blobs(self) -> Iterator[StoredBlob]:
         """Yield every blob, in no order; what comes or goes meanwhile may be in it or not."""
-        for item in self._shelf.items(_BLOBS):
-            digest = "sha256:" + item.key.rpartition("/")[2]
-            if _DIGEST.fullmatch(digest):
+        for item in self._shelf.items(BLOBS):
+            if (digest := digest_at(item.key)) is not None:
                 yield StoredBlob(digest, item.size, item.put_at)
 
     def put(
@@ -139,7 +137,7 @@ class BlobStore:
 
         Args as of `put`; `name` is what the sender calls them, for whoever reads that they are too many.
         """
-        key = None if expected is None else _key(expected)
+        key = None if expected is None else key_of(expected)
         return Writer(self._shelf.write(key), expected, limit_bytes, name)
 
     def open(self, digest: str) -> Iterator[bytes]:
@@ -175,7 +173,7 @@ class BlobStore:
             NotFound, VerificationFailed: as `open` does.
             Unavailable: there is no room for a copy.
         """
-        if (stored := self._shelf.path(_key(digest))) is not None:
+        if (stored := self._shelf.path(key_of(digest))) is not None:
             self.verify(digest)
             yield stored
             return
@@ -212,7 +210,7 @@ class BlobStore:
 
     def remove(self, digest: str) -> None:
         """Remove a blob for good; the caller knows that nobody needs it. Nothing happens if it is not there."""
-        self._shelf.remove(_key(digest))
+        self._shelf.remove(key_of(digest))
 
     def piece(self, upload: str, limit_bytes: int) -> PieceWriter:
         """Return a writer for a part of an upload that goes on later; who writes it remembers its name and place.
@@ -222,7 +220,7 @@ class BlobStore:
             limit_bytes: most bytes that may come.
         """
         name = secrets.token_hex(8)
-        key = f"{_PIECES}{upload}/{name}"
+        key = f"{PIECES}{upload}/{name}"
         return PieceWriter(self._shelf.write(key), key, name, limit_bytes)
 
     def join(self, upload: str, names: Sequence[str], expected: str) -> int:
@@ -235,7 +233,7 @@ class BlobStore:
         with self.writer(expected) as writer:
             for name in names:
                 try:
-                    for chunk in self._shelf.read(f"{_PIECES}{upload}/{name}"):
+                    for chunk in self._shelf.read(f"{PIECES}{upload}/{name}"):
                         writer.write(chunk)
                 except FileNotFoundError:
                     raise NotFound(f"the upload {upload} was given up", code="upload_not_found") from None
@@ -243,19 +241,19 @@ class BlobStore:
 
     def pieces(self, upload: str | None = None) -> Iterator[Piece]:
         """Yield the pieces that lie there, of one upload or of all."""
-        for item in self._shelf.items(_PIECES if upload is None else f"{_PIECES}{upload}/"):
-            of, _, name = item.key.removeprefix(_PIECES).partition("/")
+        for item in self._shelf.items(PIECES if upload is None else f"{PIECES}{upload}/"):
+            of, _, name = item.key.removeprefix(PIECES).partition("/")
             yield Piece(of, name, item.put_at)
 
     def remove_piece(self, upload: str, name: str) -> None:
         """Remove a piece; nothing happens if it is not there."""
-        self._shelf.remove(f"{_PIECES}{upload}/{name}")
+        self._shelf.remove(f"{PIECES}{upload}/{name}")
 
     def _read(self, digest: str) -> Iterator[bytes]:
         seen = hashlib.sha256()
         held = b""
         try:
-            for chunk in self._shelf.read(_key(digest)):
+            for chunk in self._shelf.read(key_of(digest)):
                 seen.update(chunk)
                 if held:
                     yield held
@@ -275,91 +273,6 @@ class BlobStore:
             yield held
 
 
-class Writer:
-    """One blob being written; use it as a context manager and commit at the end."""
-
-    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None, name: str) -> None:
-        self._incoming = incoming
-        self._expected = expected
-        self._limit = limit_bytes
-        self._name = name
-        self._seen = hashlib.sha256()
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_reason: object) -> None:
-        self._incoming.abort()
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            TooLarge: they are more than the limit together.
-            Unavailable: the store can't be written.
-        """
-        self.size += len(chunk)
-        check_size(self.size, self._limit, self._name)
-        self._seen.update(chunk)
-        self._incoming.write(chunk)
-
-    def commit(self) -> tuple[str, int]:
-        """Make the blob visible, durably, in one step; return its digest and size in bytes.
-
-        Raises:
-            VerificationFailed: the bytes do not have the expected digest (`digest_mismatch`).
-            Unavailable: the store can't be written.
-        """
-        digest = "sha256:" + self._seen.hexdigest()
-        if self._expected not in {None, digest}:
-            raise VerificationFailed(
-                f"the bytes sent have the digest {digest}, not {self._expected}; nothing was stored",
-                code="digest_mismatch",
-                hint="the file changed, or was damaged on its way: hash it again and send it again",
-                details={"expected": self._expected, "found": digest},
-            )
-        self._incoming.commit(_key(digest))
-        return digest, self.size
-
-
-class PieceWriter:
-    """A piece of an upload being written; use it as a context manager and commit at the end."""
-
-    def __init__(self, incoming: Incoming, key: str, name: str, limit_bytes: int) -> None:
-        self._incoming = incoming
-        self._key = key
-        self._limit = limit_bytes
-        self.name = name
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_reason: object) -> None:
-        self._incoming.abort()
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            InvalidInput: they are more than the upload still lacks (`upload_too_long`).
-            Unavailable: the store can't be written.
-        """
-        self.size += len(chunk)
-        if self.size > self._limit:
-            raise InvalidInput(
-                f"the upload lacks {self._limit} bytes, and more were sent",
-                code="upload_too_long",
-                hint="the file grew since it was hashed, or bytes were sent twice: begin again",
-            )
-        self._incoming.write(chunk)
-
-    def commit(self) -> None:
-        """Keep the piece; what a power cut makes of it is found when the pieces are joined."""
-        self._incoming.commit(self._key, durable=False)
-
-
 def open_store(folder: Path, url: str) -> BlobStore:
     """Return the store at an address such as `s3://bucket/prefix`, or in a folder if the address is empty.
 
@@ -371,44 +284,6 @@ def open_store(folder: Path, url: str) -> BlobStore:
     from clearance.storage.object_shelf import ObjectShelf
 
     return BlobStore(folder, ObjectShelf(url, folder))
-
-
-def check_digest(digest: str) -> str:
-    """Return the digest if it is one.
-
-    Raises:
-        InvalidInput: it is not `sha256:` and 64 lower-case hexadecimal digits.
-    """
-    if not _DIGEST.fullmatch(digest):
-        raise InvalidInput(
-            f"{digest[:100]!r} is not a digest", code="bad_digest", hint="sha256: and 64 lower-case hexadecimal digits"
-        )
-    return digest
-
-
-def check_size(size: int, limit_bytes: int | None, name: str = "this one") -> None:
-    """Refuse a size in bytes above the limit.
-
-    Args:
-        size: in bytes.
-        limit_bytes: the most there may be; None: any number.
-        name: of what has the size, as the sender knows it.
-
-    Raises:
-        TooLarge: code `upload_too_large`.
-    """
-    if limit_bytes is not None and size > limit_bytes:
-        raise TooLarge(
-            f"an upload may have {limit_bytes} bytes, {name} has more; nothing was stored",
-            code="upload_too_large",
-            hint="the operator sets the limit with CLEARANCE_MAX_UPLOAD_MB",
-            details={"limit_bytes": limit_bytes},
-        )
-
-
-def _key(digest: str) -> str:
-    hexadecimal = check_digest(digest).removeprefix("sha256:")
-    return f"{_BLOBS}{hexadecimal[:2]}/{hexadecimal}"
 
 
 def missing(digest: str) -> NotFound:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clearance.registry.artifacts import store
-from clearance.storage.blobs import BlobStore, StoredBlob, check_digest, missing
+from clearance.storage.blobs import BlobStore, StoredBlob, missing
 from clearance.storage.database import Transaction
+from clearance.storage.digests import check_digest
 
 LOCK = "artifacts"
 

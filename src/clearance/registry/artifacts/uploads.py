@@ -18,8 +18,10 @@ from clearance.errors import Conflict, InvalidInput, NotFound, Unavailable, Veri
 from clearance.registry.artifacts import claims, store
 from clearance.registry.artifacts.model import Upload, upload_id
 from clearance.settings import Settings
-from clearance.storage.blobs import BlobStore, PieceWriter, check_digest, check_size
+from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
+from clearance.storage.digests import check_digest
+from clearance.storage.writers import PieceWriter, check_size
 
 
 def begin(tx: Transaction, caller: Principal, settings: Settings, digest: str, size: int) -> Upload:

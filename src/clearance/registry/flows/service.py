@@ -25,8 +25,8 @@ from clearance.registry.flows.model import (
 )
 from clearance.registry.lookup import get_dataset, get_version
 from clearance.registry.rules import parse_version_name
-from clearance.storage.blobs import check_digest
 from clearance.storage.database import Transaction
+from clearance.storage.digests import check_digest
 from clearance.values import Page, bad_cursor
 
 
