@@ -6,19 +6,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from clearance.compliance import nodes
 from clearance.compliance.graph import DEEPEST, MOST_NODES, Direction, Graph, Step, walk
 from clearance.delivery import service as delivery
 from clearance.errors import InvalidInput, NotFound
 from clearance.evidence import predicates
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
-from clearance.policy.model import Decision
 from clearance.registry import service as registry
 from clearance.registry import store as registered
 from clearance.registry.flows import service as flows
 from clearance.registry.flows import store
-from clearance.registry.flows.model import Job, Name, NamedDataset, Run, Use, split_version
-from clearance.registry.model import Dataset, Edge, Node, Version
+from clearance.registry.flows.model import Run, Use, split_version
+from clearance.registry.model import Edge, Node, Version
 from clearance.registry.rules import parse_version_name
 from clearance.storage.database import Transaction
 
@@ -80,20 +80,20 @@ class _Reader:
         """Return the node that somebody asks about."""
         if found := _VERSION.fullmatch(of):
             try:
-                return _version_node(registry.get_version(self._tx, *parse_version_name(found[1])))
+                return nodes.of_version(registry.get_version(self._tx, *parse_version_name(found[1])))
             except NotFound:
                 if not self._is_dataset(of):
                     raise
         if found := _DECISION.fullmatch(of):
-            return _decision_node(policy.get_decision(self._tx, found[1]))
+            return nodes.of_decision(policy.get_decision(self._tx, found[1]))
         if found := _DIGEST.fullmatch(of):
             return self._data(found[1])
         if found := _RUN.fullmatch(of):
-            return _run_node(flows.get_run(self._tx, found[1]))
+            return nodes.of_run(flows.get_run(self._tx, found[1]))
         if of.startswith("job/"):
-            return _job_node(flows.find_job(self._tx, of.removeprefix("job/")))
+            return nodes.of_job(flows.find_job(self._tx, of.removeprefix("job/")))
         dataset, version = flows.find_dataset(self._tx, of.removeprefix("dataset/"))
-        return _named_node(dataset, version)
+        return nodes.of_named(dataset, version)
 
     def _is_dataset(self, of: str) -> bool:
         return bool(store.datasets_called(self._tx, of))
@@ -135,28 +135,32 @@ class _Reader:
                 for number in filter(None, (pointer.stable, pointer.candidate)):
                     yield _step(self._version(model, number), node, "serves", to_node=True)
                 yield _step(
-                    _decision_node(policy.get_decision(self._tx, pointer.decision_id)), node, "lets", to_node=True
+                    nodes.of_decision(policy.get_decision(self._tx, pointer.decision_id)), node, "lets", to_node=True
                 )
 
     def _above_decision(self, node: str, rest: str) -> Iterator[Step]:
         decision = policy.get_decision(self._tx, rest)
         yield _step(self._version(decision.model, decision.number), node, "decided on", to_node=True)
         pack = {"version": decision.pack_version, "digest": decision.pack_digest}
-        yield _step(_node(f"pack/{decision.pack_digest}", "policy", decision.pack, pack), node, "rules", to_node=True)
+        yield _step(
+            nodes.node(f"pack/{decision.pack_digest}", "policy", decision.pack, pack), node, "rules", to_node=True
+        )
         claims = evidence.statements(self._tx, decision.model, decision.number, predicates.CHECK, revoked=True)
         self._measured_on |= {each.digest: _measured_on(each.predicate) for each in claims}
         for name, check in decision.facts.checks.items():
             facts = {"verdict": check.verdict.value, "signer": check.signer, "statement": check.statement}
-            yield _step(_node(f"evidence/{check.statement}", "evidence", name, facts), node, "evidence", to_node=True)
+            yield _step(
+                nodes.node(f"evidence/{check.statement}", "evidence", name, facts), node, "evidence", to_node=True
+            )
         for vote in decision.facts.votes:
             ballot = {"at": vote.at, "comment": vote.comment, "approve": vote.approve}
-            said = _node(f"vote/{rest}/{vote.voter}", "approval", vote.voter, ballot)
+            said = nodes.node(f"vote/{rest}/{vote.voter}", "approval", vote.voter, ballot)
             yield _step(said, node, "approved" if vote.approve else "rejected", to_node=True)
         for waiver in decision.facts.waivers:
             if waiver.id in decision.waivers:
                 exception = {"rule": waiver.rule, "reason": waiver.reason, "granted_by": waiver.granted_by}
                 yield _step(
-                    _node(f"waiver/{waiver.id}", "waiver", waiver.rule, exception), node, "waived", to_node=True
+                    nodes.node(f"waiver/{waiver.id}", "waiver", waiver.rule, exception), node, "waived", to_node=True
                 )
 
     def _above_evidence(self, node: str, statement: str) -> Iterator[Step]:
@@ -173,19 +177,19 @@ class _Reader:
         if code := story.code:
             facts = {"repository": code.repository, "commit": code.commit, "dirty": code.dirty}
             label = f"{code.repository.rpartition('/')[2]}@{code.commit[:12]}{' (dirty)' if code.dirty else ''}"
-            found = _node(f"code/{code.repository}@{code.commit}", "code", label, facts)
+            found = nodes.node(f"code/{code.repository}@{code.commit}", "code", label, facts)
             yield _step(found, node, "code", to_node=True)
         for parent in story.parents:
             yield _step(self._version(*parse_version_name(parent)), node, "parent", to_node=True)
         for run in runs_of(self._tx, version):
-            yield _step(_run_node(run), node, "made", to_node=True)
+            yield _step(nodes.of_run(run), node, "made", to_node=True)
 
     def _above_data(self, node: str, digest: str) -> Iterator[Step]:
         for link in store.select_links(self._tx, target=digest):
             found = store.find_datasets(self._tx, [link.thing])
             for dataset in found.values():
                 yield _step(
-                    _named_node(dataset, link.version), node, "is" if link.said_by else "says it is", to_node=True
+                    nodes.of_named(dataset, link.version), node, "is" if link.said_by else "says it is", to_node=True
                 )
 
     def _above_named(self, node: str, rest: str) -> Iterator[Step]:
@@ -202,15 +206,15 @@ class _Reader:
         found = flows.get_run(self._tx, run)
         for use in self._uses(run=run, output=False):
             yield _step(self._named(use.dataset, use.version), node, "read", to_node=True)
-        if code := _code_of(store.find_jobs(self._tx, [found.job.key])[found.job.key]):
+        if code := nodes.of_code(store.find_jobs(self._tx, [found.job.key])[found.job.key]):
             yield _step(code, node, "code", to_node=True)
         if found.parent and (parent := store.find_run(self._tx, found.parent)):
-            yield _step(_run_node(parent), node, "started", to_node=True)
+            yield _step(nodes.of_run(parent), node, "started", to_node=True)
 
     def _above_job(self, node: str, key: str) -> Iterator[Step]:
         for use in _by_dataset(self._uses(job=key, output=False)):
             yield _step(self._named(use.dataset), node, "reads", to_node=True)
-        if code := _code_of(store.find_jobs(self._tx, [key])[key]):
+        if code := nodes.of_code(store.find_jobs(self._tx, [key])[key]):
             yield _step(code, node, "code", to_node=True)
 
     # What became of it.
@@ -219,7 +223,7 @@ class _Reader:
         decision = policy.get_decision(self._tx, rest)
         for pointer in delivery.list_pointers(self._tx, decision.model):
             if pointer.decision_id == decision.id:
-                yield _step(_serving_node(pointer.environment, pointer.model), node, "lets", to_node=False)
+                yield _step(nodes.of_serving(pointer.environment, pointer.model), node, "lets", to_node=False)
 
     def _below_version(self, node: str, rest: str) -> Iterator[Step]:
         model, number = parse_version_name(rest)
@@ -229,17 +233,17 @@ class _Reader:
         for decision in policy.list_decisions(self._tx, model=model, number=number, limit=_DECISIONS_READ).items:
             if decision.environment not in told:  # the newest of each environment
                 told.add(decision.environment)
-                yield _step(_decision_node(decision), node, "decided on", to_node=False)
+                yield _step(nodes.of_decision(decision), node, "decided on", to_node=False)
         for pointer in delivery.list_pointers(self._tx, model):
             if number in {pointer.stable, pointer.candidate}:
-                yield _step(_serving_node(pointer.environment, model), node, "serves", to_node=False)
+                yield _step(nodes.of_serving(pointer.environment, model), node, "serves", to_node=False)
 
     def _below_data(self, node: str, digest: str) -> Iterator[Step]:
         for name in store.versions_naming(self._tx, [digest]):
             version = registry.get_version(self._tx, *name)
             for use in version.provenance.datasets:
                 if use.digest == digest:
-                    yield _step(_version_node(version), node, use.role.value, to_node=False)
+                    yield _step(nodes.of_version(version), node, use.role.value, to_node=False)
 
     def _below_named(self, node: str, rest: str) -> Iterator[Step]:
         key, _, version = rest.partition("@")
@@ -252,7 +256,7 @@ class _Reader:
             found = registry.get_version(self._tx, *name)
             for use in found.provenance.datasets:
                 if _says(use.name, dataset.named.text, version):
-                    yield _step(_version_node(found), node, use.role.value, to_node=False)
+                    yield _step(nodes.of_version(found), node, use.role.value, to_node=False)
         reads = self._uses(dataset=key, output=False)
         if not version:
             for read in self._jobs(reads):
@@ -271,9 +275,9 @@ class _Reader:
         for name in store.versions_naming(self._tx, [run]):
             version = registry.get_version(self._tx, *name)
             if run in _runs_said(version):
-                yield _step(_version_node(version), node, "made", to_node=False)
+                yield _step(nodes.of_version(version), node, "made", to_node=False)
         for child in store.children_of(self._tx, run, self._most):
-            yield _step(_run_node(flows.get_run(self._tx, child)), node, "started", to_node=False)
+            yield _step(nodes.of_run(flows.get_run(self._tx, child)), node, "started", to_node=False)
 
     def _below_job(self, node: str, key: str) -> Iterator[Step]:
         for use in _by_dataset(self._uses(job=key, output=True)):
@@ -291,28 +295,28 @@ class _Reader:
         return list({use.job: use for use in uses}.values())
 
     def _actor(self, use: Use) -> Node:
-        return _run_node(flows.get_run(self._tx, use.run)) if use.run else self._job(use.job)
+        return nodes.of_run(flows.get_run(self._tx, use.run)) if use.run else self._job(use.job)
 
     def _job(self, key: str) -> Node:
-        return _job_node(store.find_jobs(self._tx, [key])[key])
+        return nodes.of_job(store.find_jobs(self._tx, [key])[key])
 
     def _named(self, key: str, version: str = "") -> Node:
-        return _named_node(store.find_datasets(self._tx, [key])[key], version)
+        return nodes.of_named(store.find_datasets(self._tx, [key])[key], version)
 
     def _called(self, text: str) -> list[Node]:
         """Return the named datasets that a version's provenance calls its data; mostly none or one."""
         name, version = split_version(text)
-        found = [_named_node(each, "") for each in store.datasets_called(self._tx, text)] if text else []
-        return found or [_named_node(each, version) for each in store.datasets_called(self._tx, name) if text]
+        found = [nodes.of_named(each, "") for each in store.datasets_called(self._tx, text)] if text else []
+        return found or [nodes.of_named(each, version) for each in store.datasets_called(self._tx, name) if text]
 
     def _data(self, digest: str, name: str = "") -> Node:
         try:
-            return _data_node(digest, registry.get_dataset(self._tx, digest))
+            return nodes.of_data(digest, registry.get_dataset(self._tx, digest))
         except NotFound:
-            return _data_node(digest, None, name)
+            return nodes.of_data(digest, None, name)
 
     def _version(self, model: str, number: int) -> Node:
-        return _version_node(registry.get_version(self._tx, model, number))
+        return nodes.of_version(registry.get_version(self._tx, model, number))
 
     def _known_version(self, name: str) -> Node | None:
         try:
@@ -351,89 +355,9 @@ def _step(other: Node, node: str, relation: str, *, to_node: bool) -> Step:
     return other, Edge(source=source, target=target, relation=relation)
 
 
-def _node(id_: str, kind: str, label: str, facts: Mapping[str, Any], of: str = "") -> Node:
-    return Node(id=id_, kind=kind, label=label, facts={**facts, **({"of": of} if of else {})})
-
-
-def _version_node(version: Version) -> Node:
-    facts = {"digest": version.digest, "status": version.status.value, "created_at": version.created_at}
-    return _node(f"model/{version.name}", "version", version.name, facts, version.name)
-
-
-def _data_node(digest: str, found: Dataset | None, name: str = "") -> Node:
-    facts: dict[str, Any] = {"registered": found is not None, "digest": digest}
-    if found is not None:
-        facts |= {
-            "rows": found.rows,
-            "columns": len(found.columns),
-            "first_at": found.first_at,
-            "last_at": found.last_at,
-        }
-    return _node(f"dataset/{digest}", "data", (found.name if found else name) or digest[:19], facts, digest)
-
-
-def _named_node(dataset: NamedDataset, version: str) -> Node:
-    facts = {"namespace": dataset.namespace, "name": dataset.name, "version": version, "last_at": dataset.last_at}
-    at = f"@{version}" if version else ""
-    id_ = f"named/{dataset.named.key}{at}"
-    return _node(id_, "dataset", f"{dataset.name}{at}", facts, f"{dataset.named.text}{at}")
-
-
-def _job_node(job: Job) -> Node:
-    named = Name(namespace=job.namespace, name=job.name)
-    facts = {"namespace": job.namespace, "last_at": job.last_at}
-    return _node(f"job/{named.key}", "job", job.name, facts, f"job/{named.text}")
-
-
-def _run_node(run: Run) -> Node:
-    facts = {
-        "job": run.job.text,
-        "state": run.state and run.state.value,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "error": _message(run.facets),
-    }
-    return _node(f"run/{run.id}", "run", f"{run.job.name} {run.id[:8]}", facts, run.id)
-
-
-def _message(facets: Mapping[str, Any]) -> str:
-    said = facets.get("errorMessage")
-    message = said.get("message") if isinstance(said, Mapping) else None
-    return message[:500] if isinstance(message, str) else ""
-
-
-def _decision_node(decision: Decision) -> Node:
-    facts = {
-        "about": f"{decision.model}/{decision.number}",
-        "outcome": decision.outcome.value,
-        "environment": decision.environment,
-        "reason": decision.reason,
-        "made_at": decision.made_at,
-        "facts_digest": decision.facts_digest,
-    }
-    label = f"{decision.outcome.value} for {decision.environment}"
-    return _node(f"decision/{decision.id}", "decision", label, facts, decision.id)
-
-
-def _serving_node(environment: str, model: str) -> Node:
-    return _node(f"serving/{environment}/{model}", "serving", f"{model} in {environment}", {"environment": environment})
-
-
 def _measured_on(predicate: Mapping[str, Any]) -> dict[str, str]:
     """Return the datasets that a check says it was measured on, by role; others than ourselves may write this as they like."""
     inputs = predicate["inputs"]
     found = inputs.get("datasets") if isinstance(inputs, Mapping) else None
     named = found.items() if isinstance(found, Mapping) else ()
     return {role: digest for role, digest in named if isinstance(digest, str) and _DIGEST.fullmatch(digest)}
-
-
-def _code_of(job: Job) -> Node | None:
-    """Return where a job's code lies (SourceCodeLocationJobFacet), None where that is not said."""
-    said = job.facets.get("sourceCodeLocation")
-    url = said.get("url") or said.get("repoUrl") if isinstance(said, Mapping) else None
-    if not isinstance(said, Mapping) or not isinstance(url, str):
-        return None
-    version = said.get("version")
-    facts = {name: said.get(name) for name in ("type", "repoUrl", "path", "version", "branch")}
-    at = f"@{version[:12]}" if isinstance(version, str) else ""
-    return _node(f"code/{url}{at}", "code", f"{url.rstrip('/').rpartition('/')[2]}{at}", facts)
