@@ -21,7 +21,8 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import service as delivery
 from clearance.registry import service as registry
-from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import NewModel, NewVersion
+from clearance.registry.source import Source, SourceKind
 from clearance.settings import load
 from clearance.storage.database import Database, Transaction
 from clearance.values import timestamp

@@ -21,7 +21,8 @@ from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
 from clearance.delivery import store as delivery
 from clearance.registry import store, summaries
-from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk, Source
+from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk
+from clearance.registry.source import Source
 from clearance.registry.tables import summaries as summary_table
 from clearance.settings import load
 from clearance.storage.database import Database

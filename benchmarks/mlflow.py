@@ -29,7 +29,8 @@ from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import File, NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import File, NewModel, NewVersion
+from clearance.registry.source import Source, SourceKind
 from clearance.settings import load
 
 MEGABYTE = 1 << 20

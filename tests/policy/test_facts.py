@@ -14,17 +14,9 @@ from clearance.evidence import dsse, predicates
 from clearance.evidence.model import StoredStatement
 from clearance.policy import facts
 from clearance.policy.model import Facts
-from clearance.registry.model import (
-    Completeness,
-    Lifecycle,
-    Model,
-    ModelKind,
-    Provenance,
-    Risk,
-    Source,
-    Version,
-    VersionStatus,
-)
+from clearance.registry.completeness import Completeness
+from clearance.registry.model import Lifecycle, Model, ModelKind, Provenance, Risk, Version, VersionStatus
+from clearance.registry.source import Source
 from clearance.statistics import fairness
 from clearance.statistics.verdicts import Verdict
 from clearance.values import canonical_json, parse_json, plain, timestamp

@@ -8,7 +8,8 @@ from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.errors import InvalidInput
 from clearance.registry.addresses import has_secret, without_secret
-from clearance.registry.model import Code, Provenance, Source, SourceKind
+from clearance.registry.model import Code, Provenance
+from clearance.registry.source import Source, SourceKind
 from tests.registry.test_legacy import register
 
 WITHOUT = {

@@ -31,17 +31,8 @@ from clearance.policy.model import Decision, Outcome
 from clearance.policy.pack import PackSource
 from clearance.registry import capture, service
 from clearance.registry.contract import Datatype, ModelContract, violations
-from clearance.registry.model import (
-    DatasetRole,
-    File,
-    NewModel,
-    NewVersion,
-    Provenance,
-    Risk,
-    Source,
-    SourceKind,
-    Version,
-)
+from clearance.registry.model import DatasetRole, File, NewModel, NewVersion, Provenance, Risk, Version
+from clearance.registry.source import Source, SourceKind
 from clearance.response import service as response
 from clearance.sdk.events import Event
 from clearance.settings import load

@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.registry.model import (
-    Code,
-    Dataset,
-    DatasetRole,
-    DatasetUse,
-    File,
-    Manifest,
-    Provenance,
-    completeness,
-)
+from clearance.registry.completeness import completeness
+from clearance.registry.model import Code, Dataset, DatasetRole, DatasetUse, File, Manifest, Provenance
 from clearance.values import sha256
 
 TRAINING, TEST = sha256(b"training"), sha256(b"test")

@@ -11,16 +11,8 @@ from clearance.errors import ClearanceError, Conflict, Denied, InvalidInput, Not
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.registry import service
-from clearance.registry.model import (
-    File,
-    Lifecycle,
-    ModelChange,
-    NewModel,
-    NewVersion,
-    Source,
-    SourceKind,
-    VersionStatus,
-)
+from clearance.registry.model import File, Lifecycle, ModelChange, NewModel, NewVersion, VersionStatus
+from clearance.registry.source import Source, SourceKind
 from tests.conftest import person
 
 ADA = person("ada")

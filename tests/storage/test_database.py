@@ -12,7 +12,8 @@ from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.registry import service as registry
-from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import NewModel, NewVersion
+from clearance.registry.source import Source, SourceKind
 from clearance.settings import load
 from clearance.storage.database import Transaction
 from tests.conftest import person

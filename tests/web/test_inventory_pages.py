@@ -14,7 +14,8 @@ from clearance.access.model import NewToken, Role
 from clearance.app import Clearance
 from clearance.delivery import service as delivery
 from clearance.registry import service as registry
-from clearance.registry.model import ModelChange, NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import ModelChange, NewModel, NewVersion
+from clearance.registry.source import Source, SourceKind
 from tests.conftest import person
 from tests.registry.test_risk import LENDING
 

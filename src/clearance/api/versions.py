@@ -11,7 +11,8 @@ from clearance.api.core import App, Cursor, Limit, needs
 from clearance.api.streams import blob_response
 from clearance.errors import NotFound
 from clearance.registry import service
-from clearance.registry.model import Completeness, NewVersion, Version
+from clearance.registry.completeness import Completeness
+from clearance.registry.model import NewVersion, Version
 from clearance.values import Page
 
 router = APIRouter(tags=["registry"])

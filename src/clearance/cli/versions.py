@@ -13,18 +13,10 @@ from clearance.cli.core import Json, Model, Number, connect, folder_of, note, sa
 from clearance.cli.export import export
 from clearance.cli.facts import DATA, counted, facts, short
 from clearance.errors import InvalidInput
+from clearance.registry.completeness import Completeness
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import (
-    Completeness,
-    DatasetRole,
-    DatasetUse,
-    Lineage,
-    Provenance,
-    Source,
-    SourceKind,
-    Version,
-    VersionStatus,
-)
+from clearance.registry.model import DatasetRole, DatasetUse, Lineage, Provenance, Version, VersionStatus
+from clearance.registry.source import Source, SourceKind
 
 app = typer.Typer(no_args_is_help=True, help="Register, fetch, trace and stop immutable versions.")
 app.command("export")(export)

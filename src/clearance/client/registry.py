@@ -15,9 +15,9 @@ from clearance.errors import Conflict, InvalidInput
 from clearance.policy.model import Onboarding
 from clearance.registry import rules
 from clearance.registry.captured import Capture, NewCapture
+from clearance.registry.completeness import Completeness
 from clearance.registry.contract import ModelContract
 from clearance.registry.model import (
-    Completeness,
     Dataset,
     File,
     Lifecycle,
@@ -32,12 +32,12 @@ from clearance.registry.model import (
     Provenance,
     Reason,
     Risk,
-    Source,
     TagValue,
     Version,
 )
 from clearance.registry.risk import Answers, Assessment, NewLowering, Questionnaire
 from clearance.registry.search_filter import ModelFilter, ModelPage
+from clearance.registry.source import Source
 from clearance.registry.templates import Template
 from clearance.values import Page, plain
 

@@ -14,7 +14,8 @@ from clearance.registry import service as registry
 from clearance.registry import store as registered
 from clearance.registry.flows import store
 from clearance.registry.flows.model import split_version
-from clearance.registry.model import WITHOUT_FILES, DatasetUse, Version, VersionStatus
+from clearance.registry.model import DatasetUse, Version, VersionStatus
+from clearance.registry.source import WITHOUT_FILES
 from clearance.registry.summaries import completeness_of
 from clearance.storage.database import Transaction
 

@@ -13,7 +13,8 @@ from clearance.evidence.model import ArtifactSignature, StoredStatement
 from clearance.monitoring.model import Figure, Monitor, Window
 from clearance.policy.consent import ApprovalRequest, Waiver
 from clearance.policy.model import Admission, Decision
-from clearance.registry.model import Completeness, Dataset, Model, Version
+from clearance.registry.completeness import Completeness
+from clearance.registry.model import Dataset, Model, Version
 from clearance.response.model import Alert, Incident
 from clearance.statistics.verdicts import Verdict
 from clearance.values import value

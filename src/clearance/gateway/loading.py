@@ -14,7 +14,7 @@ from clearance.evidence import service as evidence
 from clearance.policy.model import Admission
 from clearance.registry import service as registry
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import WITHOUT_FILES
+from clearance.registry.source import WITHOUT_FILES
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Database, Transaction
 

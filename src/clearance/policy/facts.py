@@ -12,7 +12,8 @@ from clearance.evidence import predicates
 from clearance.evidence.model import ArtifactSignature, StoredStatement
 from clearance.policy.model import CheckFact, Facts, FigureFact, VersionFact, Vote, WaiverFact
 from clearance.policy.pack import ApprovalPolicy, Pack
-from clearance.registry.model import Completeness, Model, Version
+from clearance.registry.completeness import Completeness
+from clearance.registry.model import Model, Version
 from clearance.statistics.verdicts import Verdict
 
 _DAY = 86_400

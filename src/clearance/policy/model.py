@@ -9,7 +9,7 @@ from typing import Any
 
 from clearance.access.model import Role
 from clearance.policy.pack import Severity
-from clearance.registry.model import SourceKind
+from clearance.registry.source import SourceKind
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from clearance.policy import installation
 from clearance.policy.model import Onboarding
 from clearance.registry import service as registry
-from clearance.registry.model import WITHOUT_FILES
+from clearance.registry.source import WITHOUT_FILES
 from clearance.storage.database import Transaction
 
 _PARAMETER = "onboarding_days"

@@ -1,14 +1,15 @@
-"""What is governed: models, their immutable versions, the data they come from, and how complete that story is; pure."""
+"""What is governed: models, their immutable versions, and the data they come from; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from clearance.registry.contract import ModelContract
+from clearance.registry.source import Source
 from clearance.values import digest_of, request, value
 
 
@@ -49,23 +50,6 @@ class VersionStatus(StrEnum):
     QUARANTINED = "quarantined"
     RETIRED = "retired"
     DELETED = "deleted"
-
-
-class SourceKind(StrEnum):
-    """Where the bytes of a version are."""
-
-    FILES = "files"
-    """Here."""
-    REFERENCE = "reference"
-    """Elsewhere, and known here only from when they are pinned."""
-    ENDPOINT = "endpoint"
-    """Behind an address that somebody else runs: a black box."""
-    IMAGE = "image"
-    """In a container image, named by its digest."""
-
-
-WITHOUT_FILES = frozenset({SourceKind.ENDPOINT, SourceKind.IMAGE})
-"""Versions of these never have files here: they are black boxes, seen only by what goes in and comes out."""
 
 
 class DatasetRole(StrEnum):
@@ -255,31 +239,6 @@ class TagValue:
     value: str
 
 
-@value
-class Completeness:
-    """How much of a version's story is known: the part of the facts that are there, what is missing, what is doubtful."""
-
-    complete: bool
-    fraction: float
-    missing: tuple[str, ...]
-    flags: tuple[str, ...] = ()
-
-
-@request
-class Source:
-    """Where a version's bytes are or came from.
-
-    Attributes:
-        kind: what `uri` names.
-        uri: address of the endpoint, image with `@sha256:…`, or place of the bytes; may be empty for files.
-        revision: what the provider of an endpoint calls this version of it.
-    """
-
-    kind: SourceKind = SourceKind.FILES
-    uri: str = ""
-    revision: str = ""
-
-
 @request
 class NewVersion:
     """A version to register: the bytes of its files are uploaded before, or `source` says where they are instead."""
@@ -384,64 +343,3 @@ class Lineage:
     root: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-
-
-def completeness(provenance: Provenance, datasets: Iterable[Dataset]) -> Completeness:
-    """Measure how complete a version's story is.
-
-    Each of these counts the same: training data is named; test or validation data is named; every dataset named is
-    registered (so that its schema, rows and time range are known); commit; parameters; environment lock; trainer; metrics.
-    A dirty tree is no missing fact but a flag: the commit is known, and known not to be all of the code.
-
-    Args:
-        provenance: what the version says of itself.
-        datasets: the registered datasets among those it names.
-    """
-    known = {dataset.digest for dataset in datasets}
-    roles = {use.role for use in provenance.datasets}
-    unknown = [use.name or use.digest for use in provenance.datasets if use.digest not in known]
-    facts = {
-        "training dataset": DatasetRole.TRAINING in roles,
-        "test or validation dataset": bool(roles & {DatasetRole.TEST, DatasetRole.VALIDATION}),
-        "registration of " + (", ".join(unknown) or "datasets"): bool(roles) and not unknown,
-        "code commit": provenance.code is not None and bool(provenance.code.commit),
-        "parameters": bool(provenance.parameters),
-        "environment lock": bool(provenance.environment),
-        "trainer": bool(provenance.trainer),
-        "metrics": bool(provenance.metrics),
-    }
-    missing = tuple(name for name, there in facts.items() if not there)
-    dirty = provenance.code is not None and provenance.code.dirty
-    return Completeness(
-        complete=not missing,
-        fraction=round(1 - len(missing) / len(facts), 4),
-        missing=missing,
-        flags=("dirty tree: the code was changed after its commit",) if dirty else (),
-    )
-
-
-def completeness_of_black_box(version: Version, datasets: Iterable[Dataset]) -> Completeness:
-    """Measure how complete the story of an endpoint or image is; each fact that is asked for counts the same.
-
-    What made it can't be told, so what its user can find out is asked for instead: who provides it; which revision it is; a
-    contract; a dataset of captured inputs, registered like every other it names; figures measured on them.
-
-    Args:
-        version: what is registered of it.
-        datasets: the registered datasets among those it names.
-    """
-    uses = version.provenance.datasets
-    known = {dataset.digest for dataset in datasets}
-    unknown = [use.name or use.digest for use in uses if use.digest not in known]
-    facts = {
-        "provider (as trainer)": bool(version.provenance.trainer),
-        "revision": version.source.kind is SourceKind.IMAGE or bool(version.source.revision),
-        "contract": version.contract is not None,
-        "captured inputs (as reference dataset)": any(use.role is DatasetRole.REFERENCE for use in uses),
-        "registration of " + (", ".join(unknown) or "datasets"): bool(uses) and not unknown,
-        "metrics": bool(version.provenance.metrics),
-    }
-    missing = tuple(name for name, there in facts.items() if not there)
-    return Completeness(
-        complete=not missing, fraction=round(1 - len(missing) / len(facts), 4), missing=missing, flags=()
-    )

@@ -10,17 +10,8 @@ from urllib.parse import unquote
 
 from clearance.errors import Conflict, Denied, InvalidInput
 from clearance.registry.addresses import has_secret
-from clearance.registry.model import (
-    File,
-    Lifecycle,
-    Model,
-    ModelKind,
-    Provenance,
-    Source,
-    SourceKind,
-    Version,
-    VersionStatus,
-)
+from clearance.registry.model import File, Lifecycle, Model, ModelKind, Provenance, Version, VersionStatus
+from clearance.registry.source import Source, SourceKind
 from clearance.storage.digests import check_digest
 from clearance.values import canonical_json
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from clearance.registry.model import WITHOUT_FILES, Column, Dataset, Model, Version, VersionStatus
+from clearance.registry.model import Column, Dataset, Model, Version, VersionStatus
+from clearance.registry.source import WITHOUT_FILES
 from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction, UtcDateTime, batched, metadata
 from clearance.values import parse, plain

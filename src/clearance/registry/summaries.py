@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from clearance.registry import model as values
 from clearance.registry import store
-from clearance.registry.model import Completeness, Model, Version
+from clearance.registry.completeness import Completeness, completeness, completeness_of_black_box
+from clearance.registry.model import Model, Version
+from clearance.registry.source import WITHOUT_FILES
 from clearance.registry.tables import summaries
 from clearance.storage.database import Transaction
 
@@ -57,6 +58,6 @@ def completeness_of(tx: Transaction, version: Version) -> Completeness:
     """Return how complete a version's story is, by what is registered now."""
     found = [store.find_dataset(tx, use.digest) for use in version.provenance.datasets]
     known = [dataset for dataset in found if dataset is not None]
-    if version.source.kind in values.WITHOUT_FILES:
-        return values.completeness_of_black_box(version, known)
-    return values.completeness(version.provenance, known)
+    if version.source.kind in WITHOUT_FILES:
+        return completeness_of_black_box(version, known)
+    return completeness(version.provenance, known)

@@ -13,19 +13,11 @@ from clearance.registry import lineage as graph
 from clearance.registry import model as values
 from clearance.registry import rules, store, summaries
 from clearance.registry.artifacts import claims
+from clearance.registry.completeness import Completeness
 from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import get_model, get_version
-from clearance.registry.model import (
-    Completeness,
-    Lifecycle,
-    Lineage,
-    Manifest,
-    NewVersion,
-    Source,
-    SourceKind,
-    Version,
-    VersionStatus,
-)
+from clearance.registry.model import Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
+from clearance.registry.source import Source, SourceKind
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of, position_of

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from clearance.registry.model import SourceKind
+from clearance.registry.source import SourceKind
 from tests.integrations.mlflow.real import MlflowServer, run_script
 from tests.server.process import Server
 

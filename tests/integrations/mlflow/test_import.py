@@ -25,7 +25,8 @@ from clearance.errors import Conflict, InvalidInput, NotFound, Unavailable
 from clearance.integrations.mlflow.importing import service
 from clearance.integrations.mlflow.importing.model import OriginalModel, OriginalVersion
 from clearance.registry import service as registry
-from clearance.registry.model import ModelChange, ModelKind, NewModel, Source, SourceKind, VersionStatus
+from clearance.registry.model import ModelChange, ModelKind, NewModel, VersionStatus
+from clearance.registry.source import Source, SourceKind
 from clearance.settings import load
 from tests.conftest import person
 from tests.integrations.mlflow.real import MlflowServer, run_script

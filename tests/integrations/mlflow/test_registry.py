@@ -29,16 +29,8 @@ from clearance.integrations.mlflow.errors import body_of
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import (
-    File,
-    ModelChange,
-    ModelKind,
-    NewModel,
-    NewVersion,
-    Risk,
-    SourceKind,
-    VersionStatus,
-)
+from clearance.registry.model import File, ModelChange, ModelKind, NewModel, NewVersion, Risk, VersionStatus
+from clearance.registry.source import SourceKind
 from tests.conftest import person
 from tests.delivery.conftest import PACK
 from tests.integrations.mlflow.calls import Registry, registry_of

@@ -10,7 +10,7 @@ import pytest
 from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.integrations.mlflow.runs import run_in
-from clearance.registry.model import Source, SourceKind
+from clearance.registry.source import Source, SourceKind
 from tests.conftest import person
 from tests.integrations.mlflow.calls import Registry, registry_of
 

@@ -30,7 +30,8 @@ from clearance.integrations.mlflow.webhooks.driver import Driver
 from clearance.integrations.mlflow.webhooks.model import NewWebhook, WebhookEvent, parse_event
 from clearance.integrations.mlflow.webhooks.sending import Sender
 from clearance.registry import service as registry
-from clearance.registry.model import NewModel, NewVersion, Source, SourceKind
+from clearance.registry.model import NewModel, NewVersion
+from clearance.registry.source import Source, SourceKind
 from tests.conftest import person
 from tests.delivery.conftest import prepare, promote
 from tests.integrations.mlflow.real import run_script

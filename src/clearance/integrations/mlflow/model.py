@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from clearance.integrations.mlflow.artifacts.model import SERVICE, location
 from clearance.integrations.mlflow.errors import invalid
-from clearance.registry.model import ModelKind, SourceKind, VersionStatus
+from clearance.registry.model import ModelKind, VersionStatus
+from clearance.registry.source import SourceKind
 
 PRODUCTION = "production"
 STAGING = "staging"

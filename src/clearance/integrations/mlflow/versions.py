@@ -34,7 +34,8 @@ from clearance.integrations.mlflow.model import (
 from clearance.integrations.mlflow.models import BY_CLIENT
 from clearance.integrations.mlflow.runs import run_of
 from clearance.registry import service as registry
-from clearance.registry.model import File, ModelKind, NewVersion, Provenance, Source, SourceKind, Version
+from clearance.registry.model import File, ModelKind, NewVersion, Provenance, Version
+from clearance.registry.source import Source, SourceKind
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 

@@ -32,8 +32,9 @@ from clearance.integrations.mlflow.model import Stage, kind_of, parse_stage
 from clearance.integrations.mlflow.models import free_identity
 from clearance.registry import service as registry
 from clearance.registry.addresses import without_secret
-from clearance.registry.model import NewModel, NewVersion, Provenance, Source, SourceKind
+from clearance.registry.model import NewModel, NewVersion, Provenance
 from clearance.registry.rules import LARGEST_NUMBER, LONGEST_DESCRIPTION, check_text
+from clearance.registry.source import Source, SourceKind
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import timestamp
