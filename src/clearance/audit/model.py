@@ -84,7 +84,11 @@ class ProvenGrowth:
 
 @value
 class Verification:
-    """What a whole-log verification found; `problems` is empty exactly when `ok`."""
+    """What a whole-log verification found; `problems` is empty exactly when `ok`.
+
+    `compared` says how many things of each kind the tables hold that were compared with what the log says of them; None where
+    only the log was looked at: in a copy of the database, or because it does not hold itself.
+    """
 
     ok: bool
     leaves: int
@@ -92,6 +96,7 @@ class Verification:
     root: str
     verifier: str
     problems: tuple[str, ...]
+    compared: Mapping[str, int] | None = None
 
 
 @value

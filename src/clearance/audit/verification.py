@@ -18,7 +18,8 @@ from clearance.values import timestamp
 
 T = TypeVar("T")
 
-_MAX_PROBLEMS = 20
+MAX_PROBLEMS = 20
+"""Of as many as this a report tells."""
 _MAX_LETTERS = 600
 _NEVER = 1 << 63
 _Row = tuple[int, bytes, bytes, Any, str, str, str]
@@ -32,8 +33,8 @@ class _Found:
     checkpoints: int = 0
 
     def add(self, problem: str) -> None:
-        told = _printable(problem)
-        if len(self.problems) < _MAX_PROBLEMS and told not in self.problems:
+        told = printable(problem)
+        if len(self.problems) < MAX_PROBLEMS and told not in self.problems:
             self.problems.append(told)
 
 
@@ -80,7 +81,7 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
     )
 
 
-def _printable(problem: str) -> str:
+def printable(problem: str) -> str:
     """Return a problem as any terminal shows it: what it quotes is whatever somebody put there."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in problem[:_MAX_LETTERS])
     return shown if len(problem) <= _MAX_LETTERS else f"{shown}…"

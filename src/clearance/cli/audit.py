@@ -58,13 +58,16 @@ def entries(
 @app.command("verify")
 def verify(
     ctx: typer.Context,
-    file: Annotated[Path | None, typer.Option(help="Verify this copy of clearance.db instead, with --pin.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Verify the log of this copy of clearance.db instead, with --pin.")
+    ] = None,
     pin: Pin = None,
     json: Json = False,
 ) -> None:
     """Recompute the whole log and compare it with every signed checkpoint; exit 1 if anything was changed.
 
-    With --pin the key is the one you kept, not the one the installation has now.
+    If it holds, the tables are compared with it: a token, role, decision or version that no leaf knows was put there past
+    Clearance. With --pin the key is the one you kept, not the one the installation has now.
     """
     found = _verify_file(file, pin) if file is not None else connect(ctx).audit.verify()
     if (
@@ -346,7 +349,12 @@ def _render_verification(found: Verification) -> None:
         say(
             f"[green]verified[/] {found.leaves} leaves against {found.checkpoints} signed checkpoints, root {found.root}"
         )
+        if held := ", ".join(f"{kind} {count}" for kind, count in (found.compared or {}).items() if count):
+            say(f"The tables hold what it says: {held}")
         return
-    say(f"[red bold]the log does not verify[/]: {found.leaves} leaves, {found.checkpoints} checkpoints")
+    if found.compared is None:
+        say(f"[red bold]the log does not verify[/]: {found.leaves} leaves, {found.checkpoints} checkpoints")
+    else:
+        say(f"[red bold]the tables do not hold what the log says[/]; its {found.leaves} leaves themselves verify")
     for problem in found.problems:
         typer.echo(f"  - {problem}")
