@@ -11,6 +11,7 @@ from pathlib import Path
 from clearance.errors import InvalidInput
 
 PREFIX = "CLEARANCE_"
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         token=found.get("token", ""),
         public_url=_address(found, "public_url").rstrip("/"),
         trusted_proxies=_networks(found, "trusted_proxies"),
-        log_origin=found.get("log_origin", "clearance.local/log"),
+        log_origin=_key_name(found, "log_origin", "clearance.local/log"),
         log_witnesses=found.get("log_witnesses", ""),
         log_quorum=int(_number(found, "log_quorum", 0)),
         log_public=bool(_number(found, "log_public", 0)),
@@ -206,6 +207,18 @@ def _address(found: Mapping[str, str], name: str, *, reference: bool = False) ->
             f"{PREFIX}{name.upper()} is no http:// or https:// address",
             code="bad_setting",
             hint=f"such as https://{name.partition('_')[0]}.example.com; unset it to do without",
+        )
+    return text
+
+
+def _key_name(found: Mapping[str, str], name: str, default: str) -> str:
+    """Return what a signed note can be signed by: neither a space nor a plus may be in it (c2sp.org/signed-note)."""
+    text = found.get(name) or default
+    if len(text) > _LONGEST_NAME or "+" in text or not text.isprintable() or any(map(str.isspace, text)):
+        raise InvalidInput(
+            f"{PREFIX}{name.upper()} is {text[:80]!r}, which can't name a log",
+            code="bad_setting",
+            hint=f"at most {_LONGEST_NAME} letters without spaces and +, such as bank.example/clearance",
         )
     return text
 
