@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = sa.MetaData(
     naming_convention={
@@ -17,7 +17,19 @@ metadata = sa.MetaData(
 )
 """Every room's tables; a table with `info={"audited": False}` holds observations, not governed state."""
 
-Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+class Json(sa.TypeDecorator[Any]):
+    """A document; on PostgreSQL JSONB, which is imported there only."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(sa.JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
@@ -126,4 +125,6 @@ def stale_uploads(tx: Transaction, before: datetime) -> list[sa.Row[Any]]:
 
 
 def _insert(tx: Transaction, table: sa.Table) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
     return (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(table)
