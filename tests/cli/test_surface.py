@@ -52,6 +52,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert "loaded: []" in done.stdout
 
 
+def test_a_command_on_the_installation_here_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    needed = {"fastapi", "sqlalchemy", "httpx", "pydantic"}
+    unneeded = (HEAVY - needed) | {"jinja2", "sqlalchemy.dialects.postgresql"}
+    run("models", "list", home=tmp_path)  # the first makes the database, with alembic
+    script = (
+        f"import sys; sys.argv = ['clearance', '--home', {str(tmp_path)!r}, 'models', 'list', '--json']\n"
+        "from clearance.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print('loaded:', sorted({unneeded!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "loaded: []" in done.stdout
+
+
 def test_every_command_says_what_it_does_and_what_its_arguments_and_options_are_for() -> None:
     for name, command in commands():
         assert command.help, name
