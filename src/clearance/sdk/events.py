@@ -228,21 +228,31 @@ FIELDS: Mapping[str, FieldRule] = {
 }
 """The schema, field by field, with its mapping to OpenTelemetry log records; the reference page is made from it."""
 
-_RULES = tuple((name, rule.check, rule.mandatory) for name, rule in FIELDS.items())
+Rules = tuple[tuple[str, Callable[[Any], str | None], bool], ...]
+"""Of each field: its name, what is wrong with a value of it, whether it must be there."""
+
+_RULES: Rules = tuple((name, rule.check, rule.mandatory) for name, rule in FIELDS.items())
 _KNOWN = frozenset(FIELDS)
+
+
+def first_broken(rules: Rules, given: Mapping[str, Any]) -> Fault | None:
+    """Return the first field that breaks its rule, or None."""
+    for name, check, mandatory in rules:
+        found = given.get(name)
+        if found is not None:
+            if message := check(found):
+                return Fault(name, message)
+        elif mandatory:
+            return Fault(name, "is missing, and it is mandatory")
+    return None
 
 
 def fault(event: Any) -> Fault | None:
     """Return the first thing that is wrong with an event, or None; pure."""
     if not isinstance(event, Mapping):
         return Fault("event", f"is {shown(event)}, not a map of fields")
-    for name, check, mandatory in _RULES:
-        found = event.get(name)
-        if found is not None:
-            if message := check(found):
-                return Fault(name, message)
-        elif mandatory:
-            return Fault(name, "is missing, and it is mandatory")
+    if (broken := first_broken(_RULES, event)) is not None:
+        return broken
     if not event.keys() <= _KNOWN:
         stranger = min(map(str, event.keys() - _KNOWN))
         return Fault(stranger[:MAX_TEXT], "is not a field of the event schema; put model inputs into `features`")
