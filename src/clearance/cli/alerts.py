@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from clearance.cli.core import Json, Limit, connect, say, show, table
+from clearance.cli.core import Json, Limit, OfModel, connect, say, show, table
 from clearance.response.model import Alert, AlertState
 
 app = typer.Typer(no_args_is_help=True, help="See what is wrong, take it on, say that it is over.")
@@ -19,7 +19,7 @@ AlertId = Annotated[str, typer.Argument(help="Which alert: `clearance alerts lis
 def listing(
     ctx: typer.Context,
     state: Annotated[AlertState | None, typer.Option(help="Only alerts in this state.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only alerts of this model.")] = None,
+    model: OfModel = None,
     limit: Limit = 50,
     json: Json = False,
 ) -> None:

@@ -41,6 +41,7 @@ def _port(number: int) -> int:
 _LAST_PORT = 65535
 Port = Annotated[int, typer.Option(callback=_port, help="Port to listen on, 0 to 65535; 0: a free one.")]
 Model = Annotated[str, typer.Argument(help="The model, for example car-loan.")]
+OfModel = Annotated[str | None, typer.Option(help="Only those of this model.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
 Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from clearance.audit.words import happened
-from clearance.cli.core import Json, Limit, connect, say, show, table
+from clearance.cli.core import Json, Limit, OfModel, connect, say, show, table
 from clearance.response.model import IncidentReport
 
 app = typer.Typer(no_args_is_help=True, help="Work on incidents: timeline, notes, resolution.")
@@ -19,7 +19,7 @@ IncidentId = Annotated[str, typer.Argument(help="Which incident: `clearance inci
 @app.command("list")
 def listing(
     ctx: typer.Context,
-    model: Annotated[str | None, typer.Option(help="Only incidents of this model.")] = None,
+    model: OfModel = None,
     limit: Limit = 50,
     json: Json = False,
 ) -> None:

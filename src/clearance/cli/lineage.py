@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from clearance.cli.core import Json, connect, note, read_file, say, show, table
+from clearance.cli.core import Json, OfModel, connect, note, read_file, say, show, table
 from clearance.cli.facts import counted, facts
 from clearance.compliance.findings import Findings, Stories
 from clearance.compliance.graph import Direction, Graph
@@ -25,7 +25,6 @@ Of = Annotated[
 ]
 Depth = Annotated[int, typer.Option(help="Most steps.")]
 Most = Annotated[int, typer.Option(help="Most things to show.")]
-OfModel = Annotated[str | None, typer.Option(help="Only versions of this model.")]
 
 
 @app.command("upstream")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from clearance.cli.core import DENIED, Json, connect, say, show, table
+from clearance.cli.core import DENIED, Json, OfModel, connect, say, show, table
 from clearance.cli.facts import short
 from clearance.policy.model import Decision, Outcome, ReplayReport, RuleOutcome
 from clearance.policy.pack import InstalledPack
@@ -52,7 +52,7 @@ def decide(
 @app.command("list")
 def listing(
     ctx: typer.Context,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    model: OfModel = None,
     json: Json = False,
 ) -> None:
     """List decisions, newest first."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clearance.cli.core import Json, connect, say, show, table
+from clearance.cli.core import Json, OfModel, connect, say, show, table
 
 app = typer.Typer(no_args_is_help=True, help="Grant, list and revoke dated exceptions to rules.")
 
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Grant, list and revoke dated excep
 @app.command("list")
 def listing(
     ctx: typer.Context,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    model: OfModel = None,
     json: Json = False,
 ) -> None:
     """List waivers, newest first, also those that count no longer."""
