@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.integrations.mlflow.calls import Answer, Registry
-from tests.integrations.mlflow.real import MlflowServer
-from tests.server.process import Server
+from tests.integrations.mlflow.both import Both, M, V, said
 
-M, V = "registered-models/", "model-versions/"
-_OWN = {"creation_timestamp", "last_updated_timestamp", "user_id", "model_id", "clearance", "sqlstate", "error_class"}
-"""What each server says in its own way, or only one of them says."""
+pytestmark = pytest.mark.xdist_group("mlflow-both")
 _SEED = 20261122
 
 
-@dataclass
-class Both:
-    """Clearance and MLflow, asked the same."""
-
-    ours: Registry
-    theirs: Registry
-
-    def call(self, method: str, path: str, **asked: Any) -> tuple[Answer, Answer]:
-        return self.ours.call(method, path, **asked), self.theirs.call(method, path, **asked)
-
-
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    folder: Path = tmp_path_factory.mktemp("both")
-    server = Server(folder / "home")
-    server.start()
-    known = {"authorization": f"Bearer {server.token}"}
-    try:
-        with (
-            MlflowServer(folder) as mlflow,
-            httpx.Client(base_url=server.url, headers=known, timeout=60) as ours,
-            httpx.Client(base_url=mlflow.url, timeout=60) as theirs,
-        ):
-            made = Both(Registry(ours), Registry(theirs))
-            _fill(made)
-            yield made
-    finally:
-        server.close()
+def both(servers: Both) -> Both:
+    _fill(servers)
+    return servers
 
 
 def _fill(both: Both) -> None:
@@ -70,18 +37,6 @@ def _fill(both: Both) -> None:
     both.call("POST", M + "create", name="prompt", tags=prompt)
     both.call("POST", V + "create", name="prompt", source="dummy-source", tags=prompt)
     both.call("POST", M + "alias", name="alpha", alias="best", version="1")
-
-
-def said(found: Any) -> Any:
-    """Return an answer without what differs by nature; tags and aliases have no order."""
-    if isinstance(found, dict):
-        kept = {key: said(child) for key, child in found.items() if key not in _OWN}
-        for newest in kept.get("latest_versions", []):
-            newest.pop("aliases", None)  # which MLflow leaves out there
-        return kept
-    if isinstance(found, list):
-        return sorted((said(child) for child in found), key=lambda each: json.dumps(each, sort_keys=True))
-    return found
 
 
 _NO_NEW_NAMES: tuple[Any, ...] = (
@@ -246,6 +201,35 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", M + "delete", {"name": "made"}),
     ("POST", V + "create", {"name": "made", "source": "s3://bucket/x"}),
     ("GET", M + "get", {"name": "alpha"}),
+    *(("GET", V + "get", {"name": "alpha", "version": text}) for text in ("+99", " 99 ", "099", "9_9", "٩٩")),
+    *(
+        ("POST", V + "create", {"name": "alpha", "source": source})
+        for source in ("models:/alpha@latest", "models:/alpha@a.b", "models:/@best", "models:/prompt/99")
+    ),
+    # what is looked at first, where more than one thing is wrong
+    ("POST", V + "create", {"name": "a:b", "source": "s3://bucket/../x"}),
+    ("POST", V + "create", {"name": "a:b", "source": "models:/nothing/1"}),
+    ("POST", V + "create", {"name": "alpha", "source": "models:/nothing/1", "tags": [{"key": "a*b", "value": "1"}]}),
+    ("POST", M + "set-tag", {"name": "a:b", "key": "a*b", "value": "v"}),
+    ("DELETE", M + "delete-tag", {"name": "a:b", "key": "a*b"}),
+    ("POST", V + "set-tag", {"name": "alpha", "version": "x", "key": "a*b", "value": "v"}),
+    ("DELETE", V + "delete-tag", {"name": "a:b", "version": "x", "key": "a*b"}),
+    ("DELETE", V + "delete", {"name": "a:b", "version": "x"}),
+    # a copy knows where its bytes are when its original is called otherwise, and when there is none any more
+    ("POST", M + "create", {"name": "original"}),
+    ("POST", V + "create", {"name": "original", "source": "s3://bucket/original", "run_id": "r7"}),
+    ("POST", M + "create", {"name": "copy"}),
+    ("POST", V + "create", {"name": "copy", "source": "models:/original/1"}),
+    ("POST", V + "create", {"name": "copy", "source": "models:/copy/1"}),
+    ("POST", M + "rename", {"name": "original", "new_name": "renamed"}),
+    ("GET", V + "get-download-uri", {"name": "copy", "version": "1"}),
+    ("DELETE", M + "delete", {"name": "renamed"}),
+    *(("GET", V + "get-download-uri", {"name": "copy", "version": version}) for version in ("1", "2")),
+    ("GET", V + "get", {"name": "copy", "version": "2"}),
+    # any tag of prompts makes one, for the words of this refusal
+    ("POST", M + "create", {"name": "alpha", "tags": [{"key": "mlflow.prompt.is_prompt", "value": "false"}]}),
+    ("POST", M + "create", {"name": "no prompt", "tags": [{"key": "mlflow.prompt.is_prompt", "value": "false"}]}),
+    ("POST", M + "create", {"name": "no prompt"}),
 ]
 
 

@@ -11,7 +11,7 @@ from clearance.delivery.aliases import Guards
 from clearance.delivery.ports import Gate
 from clearance.errors import ClearanceError
 from clearance.integrations.mlflow import names, store
-from clearance.integrations.mlflow.errors import not_found
+from clearance.integrations.mlflow.errors import invalid, not_found
 from clearance.integrations.mlflow.model import (
     Around,
     ModelRow,
@@ -70,10 +70,30 @@ def find_version(tx: Transaction, name: str, number_text: str) -> VersionRow:
     """
     names.check_name(name)
     number = names.parse_number(number_text)
-    found = store.find_version(tx, name, number) if number else None
+    found = store.find_version(tx, name, number) if names.may_exist(number) else None
     if found is None:
-        raise not_found(f"Model Version (name={name}, version={number_text}) not found")
+        raise not_found(f"Model Version (name={name}, version={number}) not found")
     return found
+
+
+def find_by_alias(tx: Transaction, context: Context, name: str, alias: str) -> VersionRow:
+    """Return the version that an alias names: a guarded one what serves, `latest` the newest.
+
+    Raises:
+        ProtocolError: there is none, or that is no name or alias.
+    """
+    names.check_name(name)
+    names.check_alias(alias)
+    if alias.lower() == names.LATEST:
+        rows = store.select_latest(tx, [identity(tx, name)])
+        if not rows:
+            raise not_found(f"Latest version not found for model {name}.")
+        return max(rows, key=lambda row: row.number)
+    row = store.find_by_alias(tx, name, alias, context.guards.get(alias))
+    if row is None:
+        identity(tx, name)
+        raise invalid(f"Registered model alias {alias} not found.")
+    return row
 
 
 def identity(tx: Transaction, name: str) -> str:

@@ -130,12 +130,13 @@ def stage_of(row: VersionRow, serving: Mapping[str, int]) -> Stage:
 def download_uri(row: VersionRow, base_url: str) -> str:
     """Return where a version's files are to be had: here, if they are here, else where it was said that they are.
 
+    Of a copy, that was said of its original: what is told as its source names that, and may name nothing any more.
     It is an address under MLflow's artifact proxy, which its client reads whatever its tracking server is.
     """
     origin = json.loads(row.origin)
     if row.digest and origin["kind"] in {SourceKind.FILES, SourceKind.REFERENCE}:
         return f"{base_url}{SERVICE}/artifacts/{location(row.model, row.number)}"
-    return row.source or str(origin["uri"])
+    return str(origin["uri"]) or row.source or ""
 
 
 def model_message(row: ModelRow, latest: Iterable[VersionRow], around: Around) -> dict[str, Any]:

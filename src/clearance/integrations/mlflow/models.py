@@ -20,7 +20,7 @@ from clearance.integrations.mlflow.context import (
     versions_said,
 )
 from clearance.integrations.mlflow.errors import exists
-from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, is_prompt, kind_of, parse_stage
+from clearance.integrations.mlflow.model import PROMPT_TAG, Stage, kind_of, parse_stage
 from clearance.registry import service as registry
 from clearance.registry.model import ModelChange, NewModel
 from clearance.storage.database import Transaction
@@ -59,8 +59,10 @@ def rename_model(tx: Transaction, caller: Principal, context: Context, asked: As
     other = store.find_place(tx, new)
     if other is not None and other[0] != model:
         raise exists(f"Registered Model (name={new}) already exists.")
-    with _names_of_its_own(new):
-        registry.update_model(tx, caller, model, ModelChange(title=new))
+    if new != asked["name"]:
+        with _names_of_its_own(new):
+            registry.update_model(tx, caller, model, ModelChange(title=new))
+        store.touch_versions(tx, model)
     store.touch(tx, model)
     return _said(tx, context, new)
 
@@ -116,6 +118,7 @@ def set_model_tag(tx: Transaction, caller: Principal, _context: Context, asked: 
 
 def delete_model_tag(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
     """Take a tag off a model; nothing happens if it has none of that key."""
+    names.check_name(asked["name"])
     names.check_tag_key(asked["key"])
     model = identity(tx, asked["name"])
     if asked["key"] in registry.tags(tx, model):
@@ -145,8 +148,9 @@ def free_identity(tx: Transaction, name: str) -> str:
 
 
 def _taken(tx: Transaction, model: str, name: str, tags: dict[str, str]) -> Exception:
-    old = "prompt" if store.is_tagged(tx, model, PROMPT_TAG, "true") else "registered model"
-    new = "prompt" if is_prompt(tags) else "registered model"
+    """Return the error for a name that is taken; for these words, a tag of prompts makes one whatever it says."""
+    old = "prompt" if PROMPT_TAG in registry.tags(tx, model) else "registered model"
+    new = "prompt" if PROMPT_TAG in tags else "registered model"
     if old != new:
         return exists(
             f"Tried to create a {new} with name {name!r}, but the name is already taken by a {old}. "

@@ -75,12 +75,16 @@ def check_free_alias(alias: str) -> None:
 
 
 def parse_number(text: str) -> int:
-    """Return a version's number; 0, which none has, for one beyond all that there can be."""
+    """Return the number that is meant as a version's."""
     try:
-        number = int(text)
+        return int(text)
     except ValueError:
         raise invalid(f"Parameter 'version' must be an integer, got '{text[:100]}'.") from None
-    return number if 0 < number <= LARGEST_NUMBER else 0
+
+
+def may_exist(number: int) -> bool:
+    """Whether a version can have this number."""
+    return 0 < number <= LARGEST_NUMBER
 
 
 def slug(name: str) -> str:

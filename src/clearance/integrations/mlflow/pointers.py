@@ -15,12 +15,13 @@ from clearance.integrations.mlflow.context import (
     Asked,
     Context,
     Message,
+    find_by_alias,
     find_version,
     identity,
     locked_version,
     versions_said,
 )
-from clearance.integrations.mlflow.errors import invalid, not_found
+from clearance.integrations.mlflow.errors import invalid
 from clearance.integrations.mlflow.model import Stage, VersionRow, parse_stage
 from clearance.policy.model import Outcome
 from clearance.storage.database import Transaction
@@ -49,18 +50,7 @@ def delete_alias(tx: Transaction, caller: Principal, context: Context, asked: As
 
 def get_by_alias(tx: Transaction, _caller: Principal, context: Context, asked: Asked) -> Message:
     """Answer the version that an alias names; a guarded one names what serves."""
-    alias = asked["alias"]
-    names.check_name(asked["name"])
-    names.check_alias(alias)
-    if alias.lower() == names.LATEST:
-        rows = store.select_latest(tx, [identity(tx, asked["name"])])
-        if not rows:
-            raise not_found(f"Latest version not found for model {asked['name']}.")
-        return {"model_version": versions_said(tx, context, [max(rows, key=lambda row: row.number)])[0]}
-    row = store.find_by_alias(tx, asked["name"], alias, context.guards.get(alias))
-    if row is None:
-        identity(tx, asked["name"])
-        raise invalid(f"Registered model alias {alias} not found.")
+    row = find_by_alias(tx, context, asked["name"], asked["alias"])
     return {"model_version": versions_said(tx, context, [row])[0]}
 
 
@@ -114,8 +104,7 @@ def _rest(tx: Transaction, caller: Principal, row: VersionRow, stage: Stage) -> 
                 code="version_serves",
                 hint=f"let another version serve there: `clearance promote {row.model} NUMBER --to {pointer.environment}`",
             )
-    if row.stage != stage:
-        _note_stage(tx, caller, row.model, row.number, stage)
+    _note_stage(tx, caller, row.model, row.number, stage)
 
 
 def _note_stage(tx: Transaction, caller: Principal, model: str, number: int, stage: Stage) -> None:

@@ -75,7 +75,7 @@ def parse_model_uri(source: str) -> ModelUri:
             return ModelUri(name=name, number=suffix)
         return ModelUri(name=name, stage="" if suffix.lower() == "latest" else suffix)
     name, at, alias = words[0].rpartition("@")
-    if at and not (name and alias.strip()):
+    if at and not alias.strip():
         raise _foreign(source, "model_id")
     return ModelUri(name=name, alias=alias) if at else ModelUri(model_id=words[0])
 

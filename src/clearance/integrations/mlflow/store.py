@@ -47,6 +47,8 @@ noted = sa.Table(
 )
 """What such a client said of a version; one that was registered or moved without it may have no row."""
 
+_BLANK = {"source": "", "run_id": "", "run_link": "", "model_id": "", "stage": Stage.NONE.value}
+
 updated_model = sa.func.coalesce(touched.c.updated_at, models.c.created_at, type_=UtcDateTime)
 updated_version = sa.func.coalesce(noted.c.updated_at, versions.c.created_at, type_=UtcDateTime)
 _own = (noted.c.model == versions.c.model) & (noted.c.number == versions.c.number)
@@ -157,16 +159,20 @@ def find_by_alias(tx: Transaction, title: str, alias: str, environment: str | No
     return None if row is None else VersionRow._make(row)
 
 
-def is_tagged(tx: Transaction, model: str, key: str, text: str) -> bool:
-    """Whether a model has a tag that says so."""
-    query = sa.select(tags.c.key).where(tags.c.model == model, tags.c.number == 0, tags.c.key == key)
-    return tx.connection.execute(query.where(tags.c.value == text)).first() is not None
-
-
 def touch(tx: Transaction, model: str) -> None:
     """Note that a model was changed now."""
     if not tx.execute(sa.update(touched).where(touched.c.model == model).values(updated_at=tx.now)).rowcount:
         tx.execute(sa.insert(touched), {"model": model, "updated_at": tx.now})
+
+
+def touch_versions(tx: Transaction, model: str) -> None:
+    """Note that each version of a model was changed now."""
+    tx.execute(sa.update(noted).where(noted.c.model == model).values(updated_at=tx.now))
+    texts = (sa.literal(text) for text in _BLANK.values())
+    now = sa.literal(tx.now, UtcDateTime)
+    silent = sa.select(versions.c.model, versions.c.number, *texts, now).select_from(versions.outerjoin(noted, _own))
+    missing = silent.where(versions.c.model == model, noted.c.model.is_(None))
+    tx.execute(sa.insert(noted).from_select(["model", "number", *_BLANK, "updated_at"], missing))
 
 
 def insert_note(tx: Transaction, note: Mapping[str, Any]) -> None:
@@ -177,8 +183,7 @@ def change_note(tx: Transaction, model: str, number: int, **changed: str | datet
     """Change what was said of a version, as of now."""
     own = (noted.c.model == model) & (noted.c.number == number)
     if not tx.execute(sa.update(noted).where(own).values(**changed, updated_at=tx.now)).rowcount:
-        blank = {"source": "", "run_id": "", "run_link": "", "model_id": "", "stage": Stage.NONE.value}
-        insert_note(tx, {**blank, "model": model, "number": number, **changed})
+        insert_note(tx, {**_BLANK, "model": model, "number": number, **changed})
 
 
 def fill_run(tx: Transaction, model: str, number: int, run_id: str) -> None:

@@ -15,6 +15,8 @@ from clearance.integrations.mlflow.context import (
     Asked,
     Context,
     Message,
+    find_by_alias,
+    find_model,
     find_version,
     identity,
     locked_model,
@@ -23,7 +25,6 @@ from clearance.integrations.mlflow.context import (
 )
 from clearance.integrations.mlflow.errors import invalid, not_found
 from clearance.integrations.mlflow.model import (
-    PROMPT_TAG,
     Stage,
     VersionRow,
     download_uri,
@@ -47,10 +48,10 @@ def create_version(tx: Transaction, caller: Principal, context: Context, asked: 
         ProtocolError: no such model, or a source that can't be meant.
     """
     name, tags = asked["name"], asked.get("tags", {})
+    source, run_id, model_id, copied = _source(tx, context, asked, prompt=is_prompt(tags))
     names.check_name(name)
     for key, text in tags.items():
         names.check_tag(key, text)
-    source, run_id, model_id, copied = _source(tx, context, asked, prompt=is_prompt(tags))
     model = locked_model(tx, name)
     if registry.get_model(tx, model).kind is ModelKind.PROMPT:
         sources.check_prompt_source(source)
@@ -102,6 +103,7 @@ def delete_version(tx: Transaction, caller: Principal, context: Context, asked: 
     Raises:
         Conflict: it serves, or a rollout would have it serve (`version_serves`).
     """
+    names.parse_number(asked["version"])
     row = locked_version(tx, asked["name"], asked["version"])
     for pointer in delivery.list_pointers(tx, row.model):
         if row.number in {pointer.stable, pointer.candidate}:
@@ -131,6 +133,7 @@ def get_download_uri(tx: Transaction, _caller: Principal, context: Context, aske
 
 def set_version_tag(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
     """Put a tag on a version."""
+    _check_called(asked)
     names.check_tag(asked["key"], asked.get("value", ""))
     row = find_version(tx, asked["name"], asked["version"])
     registry.set_tag(tx, caller, row.model, row.number, asked["key"], asked.get("value", ""))
@@ -139,11 +142,17 @@ def set_version_tag(tx: Transaction, caller: Principal, _context: Context, asked
 
 def delete_version_tag(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
     """Take a tag off a version; nothing happens if it has none of that key."""
+    _check_called(asked)
     names.check_tag_key(asked["key"])
     row = find_version(tx, asked["name"], asked["version"])
     if asked["key"] in registry.tags(tx, row.model, row.number):
         registry.delete_tag(tx, caller, row.model, row.number, asked["key"])
     return {}
+
+
+def _check_called(asked: Asked) -> None:
+    names.check_name(asked["name"])
+    names.parse_number(asked["version"])
 
 
 def _said(tx: Transaction, context: Context, name: str, number: str) -> Message:
@@ -167,11 +176,11 @@ def _source(tx: Transaction, context: Context, asked: Asked, *, prompt: bool) ->
 def _copied(
     tx: Transaction, context: Context, source: str, named: sources.ModelUri, asked: Asked
 ) -> tuple[str, str, str, Version]:
-    row = _found(tx, context, named)
-    if store.is_tagged(tx, row.model, PROMPT_TAG, "true"):
+    if find_model(tx, named.name).kind == ModelKind.PROMPT:
         raise invalid(
             f"Invalid model version source: '{source}'. Prompt versions cannot be used as model version sources."
         )
+    row = _found(tx, context, named)
     known = {"run_id": row.run_id or "", "model_id": row.model_id or ""}
     if any(key in asked and asked[key] != text for key, text in known.items()):
         raise invalid(
@@ -184,14 +193,11 @@ def _copied(
 
 def _found(tx: Transaction, context: Context, named: sources.ModelUri) -> VersionRow:
     """Return the version that an address names by number, alias, stage, or as the newest."""
-    model = identity(tx, named.name)
     if named.number:
         return find_version(tx, named.name, named.number)
     if named.alias:
-        row = store.find_by_alias(tx, named.name, named.alias, context.guards.get(named.alias))
-        if row is None:
-            raise invalid(f"Registered model alias {named.alias} not found.")
-        return row
+        return find_by_alias(tx, context, named.name, named.alias)
+    model = identity(tx, named.name)
     rows = store.select_latest(tx, [model])
     if named.stage:
         serving = store.select_names(tx, [model])[1][model]
