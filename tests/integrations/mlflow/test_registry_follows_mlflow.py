@@ -15,7 +15,7 @@ from tests.integrations.mlflow.calls import Answer
 
 pytestmark = pytest.mark.xdist_group("mlflow-both")
 _BOUNDED = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     derandomize=True,
     deadline=None,
