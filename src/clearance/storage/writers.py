@@ -10,15 +10,11 @@ from clearance.storage.digests import key_of
 from clearance.storage.shelf import Incoming
 
 
-class Writer:
-    """One blob being written; use it as a context manager and commit at the end."""
+class _Arriving:
+    """Bytes on their way; what is not committed is gone when the block of this context manager ends."""
 
-    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None, name: str) -> None:
+    def __init__(self, incoming: Incoming) -> None:
         self._incoming = incoming
-        self._expected = expected
-        self._limit = limit_bytes
-        self._name = name
-        self._seen = hashlib.sha256()
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -26,6 +22,17 @@ class Writer:
 
     def __exit__(self, *_reason: object) -> None:
         self._incoming.abort()
+
+
+class Writer(_Arriving):
+    """One blob being written; use it as a context manager and commit at the end."""
+
+    def __init__(self, incoming: Incoming, expected: str | None, limit_bytes: int | None, name: str) -> None:
+        super().__init__(incoming)
+        self._expected = expected
+        self._limit = limit_bytes
+        self._name = name
+        self._seen = hashlib.sha256()
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
@@ -58,21 +65,14 @@ class Writer:
         return digest, self.size
 
 
-class PieceWriter:
+class PieceWriter(_Arriving):
     """A piece of an upload being written; use it as a context manager and commit at the end."""
 
     def __init__(self, incoming: Incoming, key: str, name: str, limit_bytes: int) -> None:
-        self._incoming = incoming
+        super().__init__(incoming)
         self._key = key
         self._limit = limit_bytes
         self.name = name
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_reason: object) -> None:
-        self._incoming.abort()
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
