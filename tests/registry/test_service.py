@@ -212,6 +212,38 @@ def test_the_same_bytes_are_the_same_version(parts: Clearance) -> None:
     assert register(parts, b"changed").number == 2
 
 
+def test_bytes_of_a_deleted_version_may_become_another_one(parts: Clearance) -> None:
+    create(parts)
+    first = register(parts)
+    with parts.database.write() as tx:
+        service.delete_version(tx, ADA, "car-loan", 1, "by mistake")
+    again = register(parts)
+    assert (again.number, again.digest, again.status) == (2, first.digest, VersionStatus.REGISTERED)
+    with pytest.raises(Conflict, match=r"car-loan/2 is these bytes already$"):
+        register(parts)
+
+
+@pytest.mark.parametrize(
+    ("stop", "says", "hint"),
+    [
+        (service.quarantine_version, "quarantined: leaked", "`clearance versions release car-loan 1 --reason WHY`"),
+        (service.retire_version, "retired: leaked", "final: register other bytes"),
+    ],
+)
+def test_bytes_of_a_version_that_was_stopped_are_refused_with_its_status(
+    parts: Clearance, stop: Callable[..., Version], says: str, hint: str
+) -> None:
+    create(parts)
+    register(parts)
+    with parts.database.write() as tx:
+        stop(tx, ADA, "car-loan", 1, "leaked")
+    with pytest.raises(Conflict, match=f"is these bytes already, and it is {says}") as caught:
+        register(parts)
+    assert (caught.value.code, caught.value.details["status"]) == ("version_exists", says.partition(":")[0])
+    assert hint in caught.value.hint
+    assert "use car-loan/1" not in caught.value.hint
+
+
 def test_missing_bytes_are_all_named_and_nothing_is_registered(parts: Clearance) -> None:
     create(parts)
     files = (stored(parts, "a", b"a"), *(File(path=p, size=1, sha256=sha256(p.encode())) for p in "bcdef"))

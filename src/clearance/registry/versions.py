@@ -18,6 +18,7 @@ from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import get_model, get_version
 from clearance.registry.model import Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
 from clearance.registry.source import Source, SourceKind
+from clearance.registry.stopped import check_new, check_usable
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of, position_of
@@ -43,7 +44,7 @@ def register_version(
         InvalidInput: files, source, contract or provenance that can't be meant; a parent that does not exist; a size that is
             not that of the stored bytes.
         Conflict: bytes are missing (`blobs_missing`, all named in the details); the model has this digest already
-            (`version_exists`); the model is retired, or a prompt (`model_is_prompt`).
+            (`version_exists`), and not only in versions that were deleted; the model is retired, or a prompt (`model_is_prompt`).
     """
     found = get_model(tx, model, lock=True)
     if found.lifecycle == Lifecycle.RETIRED:
@@ -62,13 +63,8 @@ def register_version(
     _check_stored(tx, blobs, new.files)
     manifest = Manifest(files=tuple(sorted(new.files, key=lambda file: file.path)))
     digest = _identity(new.source, manifest)
-    if digest and not again and (same := store.versions_with(tx, digest, model)):
-        raise Conflict(
-            f"{same[0].name} is these bytes already",
-            code="version_exists",
-            hint=f"use {same[0].name}; a version never changes, and the same bytes are the same version",
-            details={"model": model, "number": same[0].number, "digest": digest},
-        )
+    if digest and not again:
+        check_new(store.versions_with(tx, digest, model))
     made = Version(
         model=model,
         number=store.last_number(tx, model) + 1,
@@ -110,7 +106,8 @@ def pin_version(
         Conflict: it has a digest already (`version_pinned`), may not be used (`bad_status`), bytes are missing, or the
             model is a prompt (`model_is_prompt`).
     """
-    rules.check_has_bytes(get_model(tx, model, lock=True))
+    found = get_model(tx, model, lock=True)
+    rules.check_has_bytes(found)
     present = get_version(tx, model, number)
     if present.digest:
         raise Conflict(
@@ -118,8 +115,7 @@ def pin_version(
             code="version_pinned",
             hint=f"register other bytes as a new version: `clearance versions register {model} FOLDER`",
         )
-    if present.status is not VersionStatus.REGISTERED:
-        raise Conflict(f"{present.name} is {present.status}", code="bad_status", hint="register a new version")
+    check_usable(found, present)
     rules.check_files(files)
     _check_stored(tx, blobs, files)
     manifest = Manifest(files=tuple(sorted(files, key=lambda file: file.path)))
