@@ -62,6 +62,18 @@ def prepare(parts: Clearance, versions: int = 3) -> None:
         add_version(parts, number)
 
 
+def forbid(parts: Clearance, number: int) -> None:
+    """Let the policy deny a version from now on."""
+    pack = (
+        PACK.replace('version: "1"', 'version: "2"')
+        .replace("version.status == 'registered'", f"version.number != {number}")
+        .replace("the version is {version.status}", f"version {number} is not wanted")
+        .replace("version-usable", "version-wanted")
+    )
+    with parts.database.write() as tx:
+        policy.install_pack(tx, ADA, PackSource(source=pack))
+
+
 def promote(parts: Clearance, number: int) -> Promotion:
     with parts.database.write() as tx:
         return service.promote(tx, ADA, parts.gate, NewPromotion(model="car-loan", number=number))

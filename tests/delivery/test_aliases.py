@@ -14,7 +14,7 @@ from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.model import Outcome
 from clearance.registry import service as registry
 from tests.conftest import person
-from tests.delivery.conftest import promote
+from tests.delivery.conftest import forbid, promote
 
 ADA = person("ada")
 
@@ -60,15 +60,22 @@ def test_a_guarded_alias_moves_by_promotion_and_follows_what_serves(loan: Cleara
 
 def test_a_guarded_alias_stays_where_it_is_when_the_version_is_denied(loan: Clearance) -> None:
     point(loan, "champion", 1)
-    with loan.database.write() as tx:
-        registry.quarantine_version(tx, ADA, "car-loan", 2, "suspicious")
+    forbid(loan, 2)
     asked = point(loan, "champion", 2)
     assert asked.promotion is not None
     assert asked.promotion.decision.outcome is Outcome.DENIED
     assert asked.alias is not None
     assert (asked.alias.number, named(loan, "champion")) == (1, 1)
-    with pytest.raises(Conflict, match="is quarantined"):
-        point(loan, "shadow", 2)
+
+
+@pytest.mark.parametrize("alias", ["champion", "shadow"])
+def test_no_alias_is_given_to_a_version_that_was_stopped(loan: Clearance, alias: str) -> None:
+    point(loan, alias, 1)
+    with loan.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 2, "suspicious")
+    with pytest.raises(Conflict, match="is quarantined: suspicious") as refused:
+        point(loan, alias, 2)
+    assert (refused.value.code, named(loan, alias)) == ("bad_status", 1)
 
 
 def test_a_guarded_alias_cannot_be_taken_away_while_something_serves(loan: Clearance) -> None:

@@ -19,7 +19,14 @@ from clearance.policy.model import Outcome, Standing
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.registry.contract import Datatype, Field
-from tests.delivery.conftest import ADA, PACK, add_version, decide, prepare, promote
+from clearance.registry.model import Lifecycle, ModelChange
+from tests.delivery.conftest import ADA, PACK, add_version, decide, forbid, prepare, promote
+
+_STOPS = {
+    "quarantined": registry.quarantine_version,
+    "retired": registry.retire_version,
+    "deleted": registry.delete_version,
+}
 
 
 def roll_back(parts: Clearance, to: int | None = None, reason: str = "it is wrong") -> Rollback:
@@ -56,7 +63,7 @@ def test_an_allowed_version_serves_by_the_decision_of_the_same_transaction(loan:
 
 
 def test_a_denied_version_moves_nothing_and_its_decision_is_kept(loan: Clearance) -> None:
-    stop(loan, 2)
+    forbid(loan, 2)
     found = promote(loan, 2)
     assert found.decision.outcome is Outcome.DENIED
     assert not found.moved
@@ -78,15 +85,85 @@ def test_promoting_what_serves_already_changes_nothing(loan: Clearance) -> None:
 
 def test_promoting_what_serves_but_may_no_more_decides_anew(loan: Clearance) -> None:
     before = serving(loan)
-    stop(loan, 1)
+    forbid(loan, 1)
+    decide(loan, 1)
     found = promote(loan, 1)
     assert (found.decision.outcome, found.moved, found.pointer) == (Outcome.DENIED, False, before)
     with loan.database.write() as tx:
-        registry.release_version(tx, ADA, "car-loan", 1, "it was safe after all")
+        policy.install_pack(tx, ADA, PackSource(source=PACK.replace('"1"', '"3"')))
     again = promote(loan, 1)
     assert (again.decision.outcome, again.moved, again.pointer) == (Outcome.ALLOWED, False, before)
     assert again.decision.id not in {before.decision_id, found.decision.id}
     assert promote(loan, 1).decision == again.decision
+
+
+@pytest.mark.parametrize("asks_people", [False, True])
+@pytest.mark.parametrize(
+    ("stopping", "says"),
+    [
+        ("quarantined", "quarantined: labels"),
+        ("retired", "retired: labels"),
+        ("deleted", "deleted: labels"),
+        ("retired model", "retired: the model was retired: labels"),
+        ("deleted model", "retired: the model was retired: labels"),
+    ],
+)
+def test_what_was_stopped_is_promoted_nowhere_whatever_the_pack_says(
+    parts: Clearance, stopping: str, says: str, asks_people: bool
+) -> None:
+    prepare(parts)
+    careless = PACK.replace('"1"', '"2"').replace("version.status == 'registered'", "version.number > 0")
+    if asks_people:
+        careless = careless.replace("{count: 0}", "{count: 1, roles: [approver]}")
+    reason = "labels were poisoned"
+    with parts.database.write() as tx:
+        policy.install_pack(tx, ADA, PackSource(source=careless))
+    with parts.database.write() as tx:
+        if stopping == "retired model":
+            change = ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason)
+            registry.update_model(tx, ADA, "car-loan", change)
+        elif stopping == "deleted model":
+            registry.delete_model(tx, ADA, "car-loan", reason)
+        else:
+            _STOPS[stopping](tx, ADA, "car-loan", 1, reason)
+    with parts.database.read() as tx:
+        before = log.entries(tx).items
+    for ask in (promote, decide):
+        with pytest.raises(Conflict, match=f"car-loan/1 is {says} were poisoned") as refused:
+            ask(parts, 1)
+        assert refused.value.code == "bad_status"
+        assert ("versions release car-loan 1" in refused.value.hint) == (stopping == "quarantined")
+    with parts.database.read() as tx:
+        assert log.entries(tx).items == before, "no decision, no request for approval, no move"
+        assert service.serving(tx) == ()
+
+
+def test_a_version_is_not_stopped_while_a_promotion_of_it_runs(parts: Clearance) -> None:
+    prepare(parts)
+    with ThreadPoolExecutor(1) as pool:
+        with parts.database.write() as tx:
+            assert service.promote(tx, ADA, parts.gate, NewPromotion(model="car-loan", number=1)).moved
+            stopping = pool.submit(stop, parts, 1)
+            with pytest.raises(TimeoutError):
+                stopping.result(timeout=0.5)
+        stopping.result(timeout=20)
+    with parts.database.read() as tx:
+        told = [entry.event for entry in reversed(log.entries(tx).items)]
+    assert told.index(Event.POINTER_MOVED) < told.index(Event.VERSION_QUARANTINED)
+
+
+def test_a_promotion_waits_for_who_stops_the_version_and_is_refused(parts: Clearance) -> None:
+    prepare(parts)
+    with ThreadPoolExecutor(1) as pool:
+        with parts.database.write() as tx:
+            registry.quarantine_version(tx, ADA, "car-loan", 1, "found unsafe")
+            asking = pool.submit(promote, parts, 1)
+            with pytest.raises(TimeoutError):
+                asking.result(timeout=0.5)
+        with pytest.raises(Conflict, match="is quarantined"):
+            asking.result(timeout=20)
+    with parts.database.read() as tx:
+        assert service.serving(tx) == ()
 
 
 def test_an_unknown_environment_is_refused_with_those_there_are(loan: Clearance) -> None:
@@ -176,7 +253,7 @@ def test_a_rollback_passes_over_what_may_not_serve_and_says_why(loan: Clearance)
     stop(loan, 2)
     found = roll_back(loan)
     assert found.to_number == 1
-    assert found.passed_over == ("car-loan/2: it is quarantined",)
+    assert found.passed_over == ("car-loan/2: car-loan/2 is quarantined: found unsafe",)
 
 
 def test_a_rollback_passes_over_a_version_whose_inputs_are_not_those_of_today(loan: Clearance) -> None:

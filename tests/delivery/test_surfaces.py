@@ -20,11 +20,10 @@ from clearance.delivery.model import RolloutState, Step, StrategySource
 from clearance.errors import Conflict, Denied, Forbidden, InvalidInput, NotFound
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
-from clearance.registry import service as registry
 from clearance.settings import load
 from clearance.values import digest_of, plain
 from tests.conftest import START, person
-from tests.delivery.conftest import ADA, PACK, decide, prepare, promote, send
+from tests.delivery.conftest import ADA, PACK, decide, forbid, prepare, promote, send
 from tests.delivery.test_strategy_source import LIKE
 
 STEPS = (Step(weight=25, minimum_seconds=1, minimum_requests=100),)
@@ -54,12 +53,11 @@ def test_a_version_is_promoted_rolled_out_and_rolled_back_by_the_client(
 
 
 def test_a_denial_names_its_rules_and_its_decision_stays(sqlite_loan: Clearance, client: Client) -> None:
-    with sqlite_loan.database.write() as tx:
-        registry.quarantine_version(tx, ADA, "car-loan", 2, "found unsafe")
-    with pytest.raises(Denied, match="the version is quarantined") as caught:
+    forbid(sqlite_loan, 2)
+    with pytest.raises(Denied, match="version 2 is not wanted") as caught:
         client.delivery.promote("car-loan", 2)
     assert caught.value.code == "promotion_denied"
-    assert [rule["id"] for rule in caught.value.details["rules"]] == ["version-usable"]
+    assert [rule["id"] for rule in caught.value.details["rules"]] == ["version-wanted"]
     assert client.policy.get(caught.value.details["decision"]).outcome == "denied"
 
 

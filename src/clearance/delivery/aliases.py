@@ -15,7 +15,8 @@ from clearance.delivery.promotion import promote
 from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
-from clearance.registry.model import Model, ModelKind, VersionStatus
+from clearance.registry.model import Model, ModelKind
+from clearance.registry.stopped import check_usable
 from clearance.storage.database import Transaction
 
 Guards = Mapping[str, str]
@@ -60,13 +61,11 @@ def set_alias(
         Conflict: the version may not be used (`bad_status`), or a rollout is under way.
     """
     _check(alias)
-    guards = guards_of(guards, registry.get_model(tx, model, lock=True))
-    version = registry.get_version(tx, model, number)
-    environment = guards.get(alias)
+    found = registry.get_model(tx, model, lock=True)
+    check_usable(found, registry.get_version(tx, model, number))
+    environment = guards_of(guards, found).get(alias)
     present = store.find_alias(tx, model, alias)
     if environment is None:
-        if version.status is not VersionStatus.REGISTERED:
-            raise Conflict(f"{version.name} is {version.status}: no alias can name it", code="bad_status")
         if present != number:
             store.put_alias(tx, model, alias, number)
             _record(tx, caller, Event.ALIAS_SET, model, alias, {"from": present, "to": number})

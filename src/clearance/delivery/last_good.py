@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clearance.delivery.model import Move, MoveKind
 from clearance.registry.contract import ModelContract
-from clearance.registry.model import Version, VersionStatus
+from clearance.registry.model import Version
 
 
 def earlier(moves: Sequence[Move], current: int) -> tuple[int, ...]:
@@ -40,8 +40,6 @@ def unfit(version: Version, today: ModelContract | None) -> str:
         version: to go back to.
         today: contract of the version that serves now: what callers send.
     """
-    if version.status is not VersionStatus.REGISTERED:
-        return f"it is {version.status.value}"
     then = version.contract.inputs if version.contract else None
     now = today.inputs if today else None
     if then == now:

@@ -26,7 +26,9 @@ from clearance.errors import Conflict, InvalidInput, NotFound
 from clearance.policy.model import Outcome
 from clearance.policy.pack import ENVIRONMENTS
 from clearance.registry import service as registry
+from clearance.registry.model import Model
 from clearance.registry.rules import check_has_bytes
+from clearance.registry.stopped import check_usable
 from clearance.storage.database import Transaction
 from clearance.values import Page
 
@@ -41,12 +43,13 @@ def promote(tx: Transaction, caller: Principal, gate: Gate, new: NewPromotion) -
     Raises:
         NotFound: no such version.
         InvalidInput: no such environment.
-        Conflict: a rollout is under way, or the model is a prompt (`model_is_prompt`).
+        Conflict: the version was stopped (`bad_status`), whatever a policy says of it; a rollout is under way, or the model is
+            a prompt (`model_is_prompt`).
     """
     check_environment(new.environment)
-    registry.get_version(tx, new.model, new.number)
-    check_has_bytes(registry.get_model(tx, new.model))
-    lock(tx, new.model, new.environment)
+    found = lock(tx, new.model, new.environment)
+    check_has_bytes(found)
+    check_usable(found, registry.get_version(tx, new.model, new.number))
     present = store.pointer(tx, new.model, new.environment)
     if present is not None:
         _check_free(present, new)
@@ -200,9 +203,17 @@ def check_environment(name: str) -> str:
     return name
 
 
-def lock(tx: Transaction, model: str, environment: str) -> None:
-    """Let one change of a pointer at a time go on."""
+def lock(tx: Transaction, model: str, environment: str) -> Model:
+    """Let one change of a pointer at a time go on, and nobody stop a version of the model meanwhile.
+
+    Raises:
+        NotFound: no such model.
+    """
+    found = registry.get_model(
+        tx, model, lock=True
+    )  # always before the pointer's own lock: two orders would wait for ever
     tx.lock(f"delivery {model} {environment}")
+    return found
 
 
 def _check_free(present: Pointer, new: NewPromotion) -> None:
@@ -236,7 +247,7 @@ def _choose(tx: Transaction, gate: Gate, present: Pointer, wanted: int | None) -
     for number in choices:
         version = registry.get_version(tx, present.model, number)
         admission = gate.admission(tx, present.model, number, present.environment)
-        why = last_good.unfit(version, today) or ("" if admission.allowed else admission.reason)
+        why = last_good.unfit(version, today) if admission.allowed else admission.reason
         if number == present.stable:
             why = "it serves already"
         if not why and admission.decision_id is not None:

@@ -26,7 +26,7 @@ from clearance.delivery.rollout import command, decide_next
 from clearance.delivery.transitions import alarm_of, carry_out
 from clearance.errors import Conflict, Denied, InvalidInput, NotFound
 from clearance.registry import service as registry
-from clearance.registry.model import Reason, VersionStatus
+from clearance.registry.model import Reason
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of
 
@@ -209,9 +209,6 @@ def _is_news(before: Analysis | None, now: Analysis, action: Action) -> bool:
 
 
 def _refusal(tx: Transaction, gate: Gate, rollout: Rollout) -> str:
-    version = registry.get_version(tx, rollout.model, rollout.candidate)
-    if version.status is not VersionStatus.REGISTERED:
-        return f"it is {version.status.value}: {version.status_reason}"
     admission = gate.admission(tx, rollout.model, rollout.candidate, rollout.environment)
     return "" if admission.allowed else admission.reason
 

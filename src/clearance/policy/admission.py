@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from clearance.policy import consent_store, store
 from clearance.policy.model import Admission, Outcome, Ruling, Standing
 from clearance.registry import service as registry
-from clearance.registry.model import Lifecycle, Version, VersionStatus
+from clearance.registry.model import Version
+from clearance.registry.stopped import why_stopped
 from clearance.storage.database import Transaction
 
 
@@ -23,7 +24,7 @@ def admission(tx: Transaction, model: str, number: int, environment: str = "prod
     """
     version = registry.get_version(tx, model, number)
     newest = store.newest_ruling(tx, model, number, environment)
-    if (stopped := _stopped(tx, version)) is not None:
+    if stopped := why_stopped(registry.get_model(tx, model), version):
         return _answer(Standing.STOPPED, stopped, newest)
     if newest is None:
         return _answer(Standing.LAPSED, f"nobody has decided on {version.name} for {environment}", None)
@@ -47,16 +48,6 @@ def _answer(standing: Standing, reason: str, decision: Ruling | None) -> Admissi
         reason=reason,
         decision_id=decision.id if decision is not None else None,
     )
-
-
-def _stopped(tx: Transaction, version: Version) -> str | None:
-    """Return why a version may be used by nobody any more, None when it may."""
-    if version.status is not VersionStatus.REGISTERED:
-        return f"{version.name} is {version.status}: {version.status_reason}"
-    model = registry.get_model(tx, version.model)
-    if model.lifecycle is Lifecycle.RETIRED:
-        return f"the model {version.model} is retired{model.lifecycle_reason and f': {model.lifecycle_reason}'}"
-    return None
 
 
 def _while_pending(tx: Transaction, version: Version, waiting: Ruling) -> Admission:

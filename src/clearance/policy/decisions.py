@@ -20,6 +20,7 @@ from clearance.policy.model import Conclusion, Decision, Facts, Outcome
 from clearance.policy.pack import InstalledPack, Pack
 from clearance.registry import service as registry
 from clearance.registry.model import Version
+from clearance.registry.stopped import check_usable
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of, plain, position_of
 
@@ -38,7 +39,8 @@ def decide(
         NotFound: no such model or version.
         InvalidInput: the environment's name is none.
         Denied: the version has no digest yet (`version_unpinned`).
-        Conflict: no pack applies to the model's risk tier there (code `no_pack`): nothing is allowed by default.
+        Conflict: no pack applies to the model's risk tier there (code `no_pack`): nothing is allowed by default. Or the version
+            was stopped (`bad_status`), and the pack would not deny it.
     """
     lock(tx, model, number, environment)
     version = registry.get_pinned(tx, model, number)
@@ -46,7 +48,7 @@ def decide(
     used = _pack_for(tx, found)
     store.keep_pack(tx, used)
     pack, pack_digest = used.pack, used.digest
-    conclusion = engine.decide(pack, found, digest=pack_digest)
+    conclusion = _conclude(tx, engine, used, version, found)
     decision_id = tx.new_id("dec")
     waiting = (
         request_approval(tx, caller, pack, version, environment, decision_id)
@@ -84,7 +86,7 @@ def preview(tx: Transaction, caller: Principal, engine: Engine, model: str, numb
     version = registry.get_pinned(tx, model, number)
     found = gather(tx, model, number, environment)
     used = _pack_for(tx, found)
-    conclusion = engine.decide(used.pack, found, digest=used.digest)
+    conclusion = _conclude(tx, engine, used, version, found)
     known = consent_store.open_request if conclusion.outcome is Outcome.PENDING else consent_store.settled_request
     waiting = known(tx, model, number, environment)
     return _decision(tx, caller, version, used.pack, used.digest, found, conclusion, "", waiting, {})
@@ -137,6 +139,14 @@ def list_decisions(
     )
     items = tuple(decision for _, decision in found[:limit])
     return Page(items=items, next=str(found[limit - 1][0]) if len(found) > limit else None)
+
+
+def _conclude(tx: Transaction, engine: Engine, used: InstalledPack, version: Version, found: Facts) -> Conclusion:
+    """Return what follows; a version that was stopped can be denied, by rules that say why, and nothing else."""
+    conclusion = engine.decide(used.pack, found, digest=used.digest)
+    if conclusion.outcome is not Outcome.DENIED:
+        check_usable(registry.get_model(tx, version.model), version)
+    return conclusion
 
 
 def _pack_for(tx: Transaction, found: Facts) -> InstalledPack:
