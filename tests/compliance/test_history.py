@@ -235,6 +235,99 @@ def test_the_replay_does_not_depend_on_the_order_in_which_leaves_are_read() -> N
     ]
 
 
+def _leaf(hour: float, index: int, event: Event, subject: str, **data: object) -> Entry:
+    at = START + hour * HOUR
+    return Entry(
+        index=index, at=at, event=event, actor="system", subject=subject, data={"environment": "production", **data}
+    )
+
+
+def _allowed(number: int) -> Entry:
+    decision = {"decision": f"d{number}", "outcome": "allowed", "reason": ""}
+    return _leaf(0, number - 1, Event.DECISION_MADE, f"model/m/{number}", **decision)
+
+
+def _moved(hour: float, index: int, to: int) -> Entry:
+    return _leaf(hour, index, Event.POINTER_MOVED, f"model/m/{to}", to=to, decision=f"d{to}")
+
+
+def _refused(hour: float, index: int, number: int, code: str = "blob_corrupt", **data: object) -> Entry:
+    return _leaf(hour, index, Event.LOAD_REFUSED, f"model/m/{number}", code=code, reason="a byte differs", **data)
+
+
+def _at(hour: float) -> str:
+    return (START + hour * HOUR).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("leaves", "says"),
+    [
+        pytest.param(
+            [_moved(1, 3, 2), _refused(1.1, 4, 2, serving=1, not_since=_at(0.9)), _moved(2, 5, 1)],
+            [(0, (1,), None), (1, (1,), 4), (2, (1,), None)],
+            id="from the move on, for the gateway had not loaded it before",
+        ),
+        pytest.param(
+            [_moved(1, 3, 2), _refused(5, 4, 2, serving=None, not_since=_at(5))],
+            [(0, (1,), None), (1, (2,), None), (5, (), 4)],
+            id="from a restart on, for it had served until then",
+        ),
+        pytest.param(
+            [_moved(1, 3, 2), _refused(1, 4, 2, serving=1, not_since=_at(0.9)),
+             _leaf(3, 5, Event.LOAD_ACCEPTED, "model/m/2", refused=4)],
+            [(0, (1,), None), (1, (1,), 4), (3, (2,), None)],
+            id="until it was loaded after all",
+        ),
+        pytest.param(
+            [_moved(1, 3, 2), _refused(1, 4, 2, serving=1, not_since=_at(0.9)), _moved(2, 5, 1), _moved(3, 6, 2)],
+            [(0, (1,), None), (1, (1,), 4), (2, (1,), None), (3, (2,), None)],
+            id="until the pointer comes to it anew, and nothing is refused",
+        ),
+        pytest.param(
+            [_refused(1, 3, 1, serving=1, not_since=_at(0.5))],
+            [(0, (1,), None)],
+            id="not at all where only loading it again was refused",
+        ),
+        pytest.param(
+            [_leaf(1, 3, Event.VERSION_QUARANTINED, "model/m/1", reason="x"),
+             _refused(1.1, 4, 1, "not_admitted", serving=None, not_since=_at(0.9)),
+             _leaf(2, 5, Event.VERSION_RELEASED, "model/m/1", reason="y")],
+            [(0, (1,), None), (1, (), None), (2, (1,), None)],
+            id="until it is admitted again, where that was what stood against it",
+        ),
+        pytest.param(
+            [_moved(1, 3, 2), _refused(1, 4, 2, serving=1, not_since=_at(0.9)),
+             _leaf(2, 5, Event.VERSION_QUARANTINED, "model/m/1", reason="x")],
+            [(0, (1,), None), (1, (1,), 4), (2, (), 4)],
+            id="and what went on may be stopped as well",
+        ),
+        pytest.param(
+            [_leaf(1, 3, Event.ROLLOUT_STARTED, "rollout/r", candidate=2, weight=20.0, decision="d2"),
+             _refused(1, 4, 2, serving=1, not_since=_at(0.9))],
+            [(0, (1,), None), (1, (1,), 4)],
+            id="of a canary, whose share went to the stable version",
+        ),
+        pytest.param(
+            [_moved(1, 3, 2), _refused(1.5, 4, 2)],
+            [(0, (1,), None), (1, (2,), None), (1.5, (), 4)],
+            id="from its leaf on where an older gateway said no more",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_gateway_refused_did_not_serve(
+    leaves: list[Entry], says: list[tuple[float, tuple[int, ...], int]]
+) -> None:
+    found = timeline.replay([_allowed(1), _allowed(2), _moved(0, 2, 1), *leaves], "production", START + 9 * HOUR)
+    assert [
+        (
+            (each.since - START) / HOUR,
+            each.answered,
+            next((arm.refused.leaf for arm in each.arms if arm.refused), None),
+        )
+        for each in found.intervals
+    ] == says
+
+
 def test_the_client_and_the_command_tell_the_same(sqlite_loan: Clearance, client: Client) -> None:
     found = client.reports.history("car-loan")
     assert found == told(sqlite_loan)

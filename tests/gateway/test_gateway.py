@@ -18,8 +18,11 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.client.transport import InProcessTransport
 from clearance.clock import SystemClock
+from clearance.compliance import history
+from clearance.compliance import service as compliance
+from clearance.compliance.page import html as page
 from clearance.delivery import service as delivery
-from clearance.delivery.model import NewPromotion, NewRollout, Step
+from clearance.delivery.model import NewPromotion, NewRollout, RollbackRequest, Step
 from clearance.evidence import service as evidence
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
@@ -214,6 +217,45 @@ def test_a_flipped_byte_is_refused_audited_and_paged_while_the_version_in_servic
         log.record(tx, Event.MODEL_UPDATED, actor="user:ada", subject="model/loans", data={"changed": {}})
     until(lambda: ask(http).headers["x-clearance-version"] == f"loans/{number}")
     assert not parts.gateway.status().refusals
+    with parts.database.read() as tx:
+        told = history.history(tx, parts.log_verifier, "loans")
+        text = str(page(compliance.gather(tx, ADA, parts.log_verifier, "loans", number)))
+        refused, accepted = (log.entries(tx, event=each).items[0] for each in (Event.LOAD_REFUSED, Event.LOAD_ACCEPTED))
+    assert [(each.arms[0].number, each.answered) for each in told.intervals] == [(1, (1,)), (2, (1,)), (2, (number,))]
+    during = told.intervals[1].arms[0].refused
+    assert during is not None
+    assert during.words("loans").startswith(f"refused by the gateway (leaf {refused.index}): ")
+    assert during.words("loans").endswith("; loans/1 went on serving")
+    assert accepted.data == {"environment": "production", "refused": refused.index}
+    assert told.problems == ()
+    assert {refused.index} <= set(told.leaves)
+    assert "the gateway refused to load it: " in text
+    assert "the gateway loaded it after all." in text
+
+
+def test_a_version_that_a_pointer_comes_to_anew_is_told_again_when_it_is_refused(
+    http: httpx.Client, parts: Clearance
+) -> None:
+    assert ask(http).status_code == 200
+    number = add_version(parts, b"two")
+    with parts.database.read() as tx:
+        note = next(file for file in registry.get_version(tx, "loans", number).files if file.path == "NOTE")
+    path = parts.blobs.path(note.sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"twp")
+
+    def refused() -> int:
+        with parts.database.read() as tx:
+            return len(log.entries(tx, event=Event.LOAD_REFUSED).items)
+
+    for time_round in (1, 2):
+        assert promote(parts, number)
+        until(lambda wanted=time_round: refused() == wanted)
+        with parts.database.write() as tx:
+            delivery.rollback(tx, ADA, parts.gate, "loans", RollbackRequest(reason="it was refused"))
+    with parts.database.read() as tx:
+        told = history.history(tx, parts.log_verifier, "loans")
+    assert {each.answered for each in told.intervals} == {(1,)}
 
 
 def test_reload_verifies_what_serves_anew(http: httpx.Client, parts: Clearance) -> None:

@@ -13,6 +13,8 @@ from clearance.access import service as access
 from clearance.access.model import NewToken, Role
 from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
+from clearance.audit import log
+from clearance.audit.events import Event
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
@@ -46,6 +48,18 @@ def test_a_version_that_was_stopped_is_asked_for_and_refused(
     assert "refused" in page
     assert "labels were poisoned" in page
     assert "it serves in production" not in page
+
+
+def test_the_history_says_what_the_gateway_refused(console: TestClient, sqlite_parts: Clearance) -> None:
+    promote(sqlite_parts, 2)
+    said = {"environment": "production", "code": "blob_corrupt", "reason": "a byte differs", "serving": 1}
+    with sqlite_parts.database.write() as tx:
+        log.record(tx, Event.LOAD_REFUSED, actor="system", subject="model/car-loan/2", data=said)
+    with sqlite_parts.database.read() as tx:
+        (refused,) = log.entries(tx, event=Event.LOAD_REFUSED).items
+    page = " ".join(re.sub(r"<[^>]+>", "", console.get("/models/car-loan/history").text).split())
+    assert f"refused by the gateway, leaf {refused.index}: a byte differs; car-loan/1 went on serving" in page
+    assert "The gateway refused car-loan/2 that the pointer named." in page
 
 
 def test_the_report_says_so_too(console: TestClient, sqlite_parts: Clearance) -> None:

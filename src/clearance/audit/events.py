@@ -65,6 +65,7 @@ class Event(StrEnum):
     ROLLOUT_ROLLED_BACK = "rollout.rolled_back", "model environment candidate weight reason"
     ROLLOUT_ABORTED = "rollout.aborted", "model environment candidate weight reason"
     LOAD_REFUSED = "load.refused", "environment code reason"
+    LOAD_ACCEPTED = "load.accepted", "environment refused"
     MONITOR_CONFIGURED = "monitor.configured", "environment monitor baseline"
     ALERT_RAISED = "alert.raised", "model severity title fingerprint"
     ALERT_ACKNOWLEDGED = "alert.acknowledged", "model reason"

@@ -51,6 +51,7 @@ EVENTS: Mapping[Event, str] = {
     Event.ROLLOUT_ROLLED_BACK: "rollout rolled back",
     Event.ROLLOUT_ABORTED: "rollout aborted",
     Event.LOAD_REFUSED: "gateway refused to load it",
+    Event.LOAD_ACCEPTED: "gateway loaded it after all",
     Event.MONITOR_CONFIGURED: "monitor configured",
     Event.ALERT_RAISED: "alert raised",
     Event.ALERT_ACKNOWLEDGED: "alert taken on",

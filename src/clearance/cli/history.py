@@ -47,7 +47,7 @@ def _render(found: History) -> None:
                 f"{found.model}/{arm.number}",
                 arm.share,
                 f"{arm.weight:g}%",
-                _standing(arm),
+                _standing(found.model, arm),
                 arm.moved.by,
                 arm.moved.leaf,
                 arm.decision,
@@ -99,7 +99,9 @@ def _render_grounds(found: History, grounds: Grounds) -> None:
     )
 
 
-def _standing(arm: Arm) -> str:
+def _standing(model: str, arm: Arm) -> str:
+    if arm.refused is not None:
+        return arm.refused.words(model)
     return arm.standing.value if arm.standing is Standing.ADMITTED else f"{arm.standing.value}: {arm.reason}"
 
 

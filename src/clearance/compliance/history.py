@@ -291,6 +291,7 @@ def _named(intervals: Iterable[Interval], grounds: Iterable[Grounds]) -> tuple[i
     """Return the leaves that the answer names."""
     found = {cause.leaf for each in intervals for cause in (each.began, each.ended) if cause}
     found |= {arm.moved.leaf for each in intervals for arm in each.arms}
+    found |= {arm.refused.leaf for each in intervals for arm in each.arms if arm.refused}
     for ground in grounds:
         found |= {ground.leaf, *(each.leaf for each in ground.approvals), *(each.leaf for each in ground.waivers)}
         found |= {each.leaf for each in ground.evidence}
@@ -318,7 +319,7 @@ def _summary(model: str, environment: str, at: str | None, shown: Sequence[Inter
             f"Nothing served {model} in {environment}{when}: version {every[0].arms[0].number} was the first, from "
             f"{every[0].since:%Y-%m-%d %H:%M:%S} UTC on."
         )
-    served = dict.fromkeys(arm.number for interval in shown for arm in interval.serving)
+    served = dict.fromkeys(number for interval in shown for number in interval.answered)
     stopped = dict.fromkeys(
         arm.number
         for each in shown
@@ -329,4 +330,6 @@ def _summary(model: str, environment: str, at: str | None, shown: Sequence[Inter
     text = f"{named} served in {environment}{when}." if named else f"Nothing served {model} in {environment}{when}."
     if stopped:
         text += f" The pointer named {', '.join(f'{model}/{number}' for number in stopped)}, which may not be used."
+    if refused := dict.fromkeys(arm.number for each in shown for arm in each.arms if arm.refused):
+        text += f" The gateway refused {', '.join(f'{model}/{number}' for number in refused)} that the pointer named."
     return text

@@ -100,6 +100,14 @@ class Report:
     """The newest signed note of the log; every leaf above is under it."""
     verifier: str
 
+    @property
+    def refusals(self) -> tuple[Entry, ...]:
+        """That a gateway would not load the version there, and that it did after all, oldest first."""
+        told = {Event.LOAD_REFUSED, Event.LOAD_ACCEPTED}
+        return tuple(
+            each for each in self.leaves.entries if each.event in told and each.data["environment"] == self.environment
+        )
+
 
 def _fits(entry: Entry, event: Event, subject: str, data: Mapping[str, Any]) -> bool:
     return (

@@ -29,6 +29,27 @@ class Cause:
 
 
 @value
+class Refused:
+    """That a gateway would not load a version that a pointer gave traffic.
+
+    Attributes:
+        instead: the version that went on answering, None if none did or the log does not say.
+        told: whether the log says what went on; leaves of the first gateways do not.
+    """
+
+    leaf: int
+    at: datetime
+    reason: str
+    instead: int | None
+    told: bool
+
+    def words(self, model: str) -> str:
+        """Say what became of the requests."""
+        went_on = f"{model}/{self.instead} went on serving" if self.instead else "nothing served" if self.told else ""
+        return f"refused by the gateway (leaf {self.leaf}): {self.reason}" + (f"; {went_on}" if went_on else "")
+
+
+@value
 class Arm:
     """One version that a pointer gave traffic.
 
@@ -39,6 +60,7 @@ class Arm:
         since: from when on it has been getting traffic without a break, at whatever weight.
         moved: the move, or the start of the rollout, that brought it there.
         decision: the decision that admitted it; its grounds are told under this id.
+        refused: that the gateway did not load it, whatever its standing; None where the log does not say so.
     """
 
     number: int
@@ -49,6 +71,7 @@ class Arm:
     since: datetime
     moved: Cause
     decision: str
+    refused: Refused | None = None
 
 
 @value
@@ -63,8 +86,14 @@ class Interval:
 
     @property
     def serving(self) -> tuple[Arm, ...]:
-        """The arms that might serve."""
-        return tuple(arm for arm in self.arms if arm.standing is not Standing.STOPPED)
+        """The arms that might serve, and were not refused by the gateway."""
+        return tuple(arm for arm in self.arms if arm.standing is not Standing.STOPPED and arm.refused is None)
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """The versions that might answer: those that serve, and those that went on where one was refused."""
+        instead = (arm.refused.instead for arm in self.arms if arm.refused)
+        return tuple(dict.fromkeys([*(arm.number for arm in self.serving), *(each for each in instead if each)]))
 
 
 @value

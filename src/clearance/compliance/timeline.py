@@ -1,7 +1,7 @@
 """Rebuilds from the leaves of the log which versions got traffic when, and whether they might serve; pure.
 
-A version serves while a pointer names it and it is neither quarantined nor retired; whether the decision that stands
-still admits it is the rule of `policy.admission`, applied to every moment of the past.
+A version serves while a pointer names it, it is neither quarantined nor retired, and no gateway refused to load it; whether
+the decision that stands still admits it is the rule of `policy.admission`, applied to every moment of the past.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
+from clearance.compliance.refusals import Refusals
 from clearance.compliance.served import Arm, Cause, Interval, Share
 from clearance.policy.model import Standing
 
@@ -28,6 +29,8 @@ EVENTS = (
     Event.DECISION_MADE,
     Event.WAIVER_GRANTED,
     Event.WAIVER_REVOKED,
+    Event.LOAD_REFUSED,
+    Event.LOAD_ACCEPTED,
     *_STATUS,
 )
 """What has to be read of a model."""
@@ -55,11 +58,14 @@ def replay(entries: Iterable[Entry], environment: str, until: datetime) -> Repla
         environment: where.
         until: present time; waivers that run out later still hold.
     """
-    state = _State()
-    for entry in sorted(entries, key=lambda entry: entry.index):
-        if entry.data.get("environment", environment) == environment:
-            state.run_out(until=min(max(entry.at, state.at or entry.at), until))
-            state.take(entry)
+    here = sorted(
+        (entry for entry in entries if entry.data.get("environment", environment) == environment),
+        key=lambda entry: entry.index,
+    )
+    state = _State(refusals=Refusals.of(here))
+    for entry in here:
+        state.run_out(until=min(max(entry.at, state.at or entry.at), until))
+        state.take(entry)
     state.run_out(until=until)
     state.close()
     stable, candidate = state.stable, state.candidate
@@ -86,6 +92,7 @@ class _Ruling:
 class _State:
     """How things stand after the leaves so far; `intervals` grows whenever the arms change."""
 
+    refusals: Refusals
     at: datetime | None = None
     stable: Arm | None = None
     candidate: Arm | None = None
@@ -107,19 +114,24 @@ class _State:
             self._move(entry, cause)
         elif entry.event == Event.ROLLOUT_STARTED:
             number, weight = int(entry.data["candidate"]), float(entry.data["weight"])
+            self.refusals.ask_anew(number, entry.index, at)
             self.candidate = _arm(number, Share.CANDIDATE, weight, cause, entry.data["decision"])
         elif entry.event == Event.ROLLOUT_ADVANCED and self.candidate is not None:
             self.candidate = replace(self.candidate, weight=float(entry.data["weight"]))
         elif entry.event in _LEFT:
             self.candidate = None
         elif entry.event in _STATUS:
-            self.statuses[_number(entry)] = (_STATUS[Event(entry.event)], cause.reason)
+            self._change_status(entry, cause)
         elif entry.event == Event.DECISION_MADE:
             self._decide(entry)
         elif entry.event == Event.WAIVER_GRANTED:
             self.ends[entry.data["waiver"]] = (datetime.fromisoformat(entry.data["expires_at"]), "ran out")
         elif entry.event == Event.WAIVER_REVOKED:
             self.ends[entry.data["waiver"]] = (at, "was revoked")
+        elif entry.event == Event.LOAD_REFUSED:
+            self.refusals.refuse(entry)
+        elif entry.event == Event.LOAD_ACCEPTED:
+            self.refusals.accept(_number(entry))
         self._turn(cause)
 
     def run_out(self, until: datetime) -> None:
@@ -138,9 +150,17 @@ class _State:
     def _move(self, entry: Entry, cause: Cause) -> None:
         number = int(entry.data["to"])
         known = next((arm for arm in (self.stable, self.candidate) if arm is not None and arm.number == number), None)
+        if known is None:
+            self.refusals.ask_anew(number, entry.index, cause.at)
         made = _arm(number, Share.STABLE, 100.0, cause, entry.data["decision"])
         self.stable = made if known is None else replace(made, since=known.since)
         self.candidate = None
+
+    def _change_status(self, entry: Entry, cause: Cause) -> None:
+        number = _number(entry)
+        self.statuses[number] = (_STATUS[Event(entry.event)], cause.reason)
+        if self._standing(number)[0] is Standing.ADMITTED:
+            self.refusals.readmit(number, entry.index, cause.at)
 
     def _decide(self, entry: Entry) -> None:
         if entry.data["outcome"] == "pending":
@@ -157,6 +177,7 @@ class _State:
         if before is not Standing.ADMITTED and after is Standing.ADMITTED:  # let in again: from now on by this decision
             self.stable = _decided_by(self.stable, number, self.rulings[number].id)
             self.candidate = _decided_by(self.candidate, number, self.rulings[number].id)
+            self.refusals.readmit(number, entry.index, self.at or entry.at)
 
     def _standing(self, number: int) -> tuple[Standing, str]:
         """Return whether a version might serve now, and why not."""
@@ -193,7 +214,12 @@ class _State:
 
     def _standing_now(self, arm: Arm) -> Arm:
         standing, reason = self._standing(arm.number)
-        return replace(arm, standing=standing, reason=reason)
+        refused = None if standing is Standing.STOPPED else self.refusals.of_version(arm.number)
+        if refused is not None and refused.instead is not None:
+            stopped = self._standing(refused.instead)[0] is Standing.STOPPED
+            if stopped or self.refusals.of_version(refused.instead) is not None:
+                refused = replace(refused, instead=None)
+        return replace(arm, standing=standing, reason=reason, refused=refused)
 
 
 def _arm(number: int, share: Share, weight: float, cause: Cause, decision: str) -> Arm:

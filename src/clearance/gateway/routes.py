@@ -17,7 +17,7 @@ from clearance.audit.events import Event
 from clearance.clock import Clock
 from clearance.delivery import service as delivery
 from clearance.delivery.model import Pointer
-from clearance.errors import ClearanceError, NotFound
+from clearance.errors import ClearanceError, Denied, NotFound
 from clearance.gateway.loading import Loaded, Loader
 from clearance.gateway.model import Refusal, RouteStatus
 from clearance.policy.model import Standing
@@ -73,6 +73,8 @@ class Routes:
         self._refresh_seconds = refresh_seconds
         self._routes: dict[Key, Route] = {}
         self._refusals: dict[tuple[str, str, int], Refusal] = {}
+        self._told: dict[tuple[str, str, int], tuple[str, str, datetime]] = {}
+        """Code, reason and the move of the pointer that a refusal was written down for."""
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
         self._complaints = Complaints()
@@ -145,52 +147,79 @@ class Routes:
 
     def _route(self, pointer: Pointer, before: Route | None, *, again: bool) -> Route:
         known = {} if before is None else {each.number: each for each in (before.stable, before.candidate) if each}
-        candidate = None
-        if pointer.candidate is not None and self._loader.elsewhere(pointer.model, pointer.candidate) is None:
-            candidate = self._take(pointer, pointer.candidate, known, again=again)
+        stable = candidate = None
         elsewhere = self._loader.elsewhere(pointer.model, pointer.stable)
-        if elsewhere is not None:
-            return Route(pointer, None, candidate, elsewhere)
-        stable = self._take(pointer, pointer.stable, known, again=again)
-        if stable is None and before is not None and before.stable is not None:
-            stable = self._unless_stopped(pointer, before.stable)
-        return Route(pointer, stable, candidate)
+        if elsewhere is None:
+            stable = self._take(pointer, pointer.stable, known, lambda: self._kept(pointer, before), again=again)
+        if pointer.candidate is not None and self._loader.elsewhere(pointer.model, pointer.candidate) is None:
+            taken = self._take(pointer, pointer.candidate, known, lambda: stable, again=again)
+            candidate = taken if taken is not None and taken.number == pointer.candidate else None
+        return Route(pointer, stable, candidate, elsewhere)
 
-    def _take(self, pointer: Pointer, number: int, known: Mapping[int, Loaded], *, again: bool) -> Loaded | None:
-        if number in known and not again:
-            return self._unless_stopped(pointer, known[number])
+    def _take(
+        self,
+        pointer: Pointer,
+        number: int,
+        known: Mapping[int, Loaded],
+        instead: Callable[[], Loaded | None],
+        *,
+        again: bool,
+    ) -> Loaded | None:
+        """Return what answers where a version is asked for: that one, or where it is refused what serves `instead`."""
         try:
+            if number in known and not again:
+                return self._unless_stopped(pointer, known[number])
             loaded = self._loader.load(pointer.model, number, pointer.environment)
         except ClearanceError as error:
-            self._refuse(pointer, number, error.code, error.message)
-            return None
-        self._refusals.pop((pointer.environment, pointer.model, number), None)
+            serving = instead()
+            self._refuse(pointer, number, error.code, error.message, serving)
+            return serving
+        self._accept(pointer, number)
         return loaded
 
-    def _unless_stopped(self, pointer: Pointer, loaded: Loaded) -> Loaded | None:
-        """Return what was verified when it was loaded, unless somebody stopped it since."""
+    def _kept(self, pointer: Pointer, before: Route | None) -> Loaded | None:
+        """Return what served until now, if it may go on."""
+        if before is None or before.stable is None:
+            return None
+        try:
+            return self._unless_stopped(pointer, before.stable)
+        except Denied as error:
+            self._refuse(pointer, before.stable.number, error.code, error.message, None)
+            return None
+
+    def _unless_stopped(self, pointer: Pointer, loaded: Loaded) -> Loaded:
+        """Return what was verified when it was loaded.
+
+        Raises:
+            Denied: somebody stopped it since.
+        """
         with self._loader.database.read() as tx:
             found = self._loader.admit(tx, pointer.model, loaded.number, pointer.environment)
         if found.standing is Standing.STOPPED:
-            self._refuse(pointer, loaded.number, "not_admitted", found.reason)
-            return None
+            raise Denied(
+                found.reason,
+                code="not_admitted",
+                hint=f"`clearance rollback {pointer.model}` goes to the last good one",
+            )
         if found.standing is Standing.LAPSED:
             with self._loader.database.write() as tx:
                 self._raise_alarm(tx, SYSTEM, _lapsed(pointer, loaded.number, found.reason))
         return loaded
 
-    def _refuse(self, pointer: Pointer, number: int, code: str, reason: str) -> None:
+    def _refuse(self, pointer: Pointer, number: int, code: str, reason: str, serving: Loaded | None) -> None:
+        """Tell that a version was refused, once for each reason and each move of the pointer."""
         place = (pointer.environment, pointer.model, number)
-        known = self._refusals.get(place)
-        if known is not None and (known.code, known.reason) == (code, reason):
+        now = self._clock.now()
+        if self._told.get(place) == (told := (code, reason, pointer.moved_at)):
             return
+        self._told[place] = told
         refusal = Refusal(
             model=pointer.model,
             number=number,
             environment=pointer.environment,
             code=code,
             reason=reason,
-            at=self._clock.now(),
+            at=now,
         )
         self._refusals[place] = refusal
         logger.error("refused to load %s/%d in %s: %s", pointer.model, number, pointer.environment, reason)
@@ -200,9 +229,29 @@ class Routes:
                 Event.LOAD_REFUSED,
                 actor=SYSTEM.name,
                 subject=f"model/{pointer.model}/{number}",
-                data={"environment": pointer.environment, "code": code, "reason": reason},
+                data={
+                    "environment": pointer.environment,
+                    "code": code,
+                    "reason": reason,
+                    "serving": serving.number if serving else None,
+                    "not_since": self.refreshed_at or now,
+                },
             )
             self._raise_alarm(tx, SYSTEM, _refused(refusal))
+
+    def _accept(self, pointer: Pointer, number: int) -> None:
+        """Tell that a version which was refused before is loaded now: what the log says of its serving goes on from there."""
+        place = (pointer.environment, pointer.model, number)
+        self._refusals.pop(place, None)
+        self._told.pop(place, None)
+        subject = f"model/{pointer.model}/{number}"
+        with self._loader.database.read() as tx:
+            refused = _newest(tx, Event.LOAD_REFUSED, subject, pointer.environment)
+            if refused is None or refused < (_newest(tx, Event.LOAD_ACCEPTED, subject, pointer.environment) or 0):
+                return
+        with self._loader.database.write() as tx:
+            data = {"environment": pointer.environment, "refused": refused}
+            log.record(tx, Event.LOAD_ACCEPTED, actor=SYSTEM.name, subject=subject, data=data)
 
     def _keep_refreshing(self) -> None:
         while not self._closing.wait(self._refresh_seconds):
@@ -211,6 +260,12 @@ class Routes:
             except Exception as error:  # the picture stays as it is, and predictions go on; the next turn tries again
                 if self._complaints.is_new("routes", error):
                     logger.exception("what serves could not be read")
+
+
+def _newest(tx: Transaction, event: Event, subject: str, environment: str) -> int | None:
+    """Return the newest leaf of an event about a version in an environment, None if there is none."""
+    found = log.entries(tx, subject=subject, event=event, limit=100).items
+    return next((entry.index for entry in found if entry.data["environment"] == environment), None)
 
 
 def _refused(refusal: Refusal) -> Alarm:
