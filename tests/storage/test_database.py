@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import sqlalchemy as sa
@@ -75,4 +80,65 @@ def test_whoever_waited_for_a_model_sees_what_the_one_before_left(postgres_url: 
             registry.quarantine_version(other, ADA, "loans", 1, "it lies")
         registry.get_model(tx, "loans", lock=True)
         assert registry.get_version(tx, "loans", 1).status == "quarantined"
+    parts.close()
+
+
+HANGS = """
+    import os, signal, sys
+    from pathlib import Path
+    from clearance.app import Clearance
+    from clearance.errors import Unavailable
+    from clearance.settings import load
+
+    database = Clearance(load({"CLEARANCE_DATABASE_URL": sys.argv[1]}, home=Path(sys.argv[2]))).database
+    try:
+        with database.write() as tx:
+            tx.lock("something")
+            os.kill(os.getpid(), signal.SIGSTOP)
+            tx.lock("something else")
+    except Unavailable as error:
+        print(error.code)
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks whether it is stopped where Linux shows that")
+def test_what_a_hung_process_has_locked_is_free_before_anybody_who_waits_for_it_is_refused(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    parts = Clearance(load({"CLEARANCE_DATABASE_URL": postgres_url}, home=tmp_path))
+    database = parts.database
+    hung = subprocess.Popen(
+        [sys.executable, "-c", dedent(HANGS), postgres_url, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while "\nState:\tT" not in Path(f"/proc/{hung.pid}/status").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with database.write() as tx:
+            tx.lock("something")
+        hung.send_signal(signal.SIGCONT)
+        assert hung.communicate(timeout=60)[0] == "database_unavailable\n"
+    finally:
+        hung.kill()
+        hung.wait()
+        parts.close()
+
+
+@pytest.mark.postgres
+def test_a_transaction_may_pause_for_fifteen_seconds_and_one_that_asks_for_it_for_five_minutes(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    parts = Clearance(load({"CLEARANCE_DATABASE_URL": postgres_url}, home=tmp_path))
+
+    def limit(tx: Transaction) -> str:
+        return str(tx.connection.exec_driver_sql("show idle_in_transaction_session_timeout").scalar())
+
+    with parts.database.read() as tx:
+        assert limit(tx) == "15s"
+        tx.allow_pause()
+        assert limit(tx) == "5min"
+    with parts.database.read() as tx:
+        assert limit(tx) == "15s"
     parts.close()

@@ -28,6 +28,7 @@ def sign(model: str, number: int, body: NewSignature, app: App, caller: Writer) 
         with app.database.write() as tx:
             return service.add_artifact_signature(tx, caller, body.bundle, model=model, number=number)
     with app.database.read() as tx:  # reading a large model takes long: nobody waits for it
+        tx.allow_pause()
         bundle = service.make_signature(tx, app.keyring, app.blobs, app.scratch(), model, number)
     with app.database.write() as tx:
         return service.add_own_signature(tx, caller, app.keyring, bundle, model=model, number=number)

@@ -137,6 +137,7 @@ def _write_members(
     database: Database, tar: tarfile.TarFile, scratch: Path, program: str, folders: Mapping[str, Path]
 ) -> Manifest:
     with database.read() as tx:
+        tx.allow_pause()  # a table is packed into the archive before the next one is read
         schema = migrate.revision_of(tx.connection)
         if schema is None:
             raise Conflict("the database is empty", code="nothing_to_back_up", hint="is CLEARANCE_HOME the right one?")

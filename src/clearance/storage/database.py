@@ -54,6 +54,14 @@ class Transaction:
             take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
             self.connection.execute(sa.select(take(key)))
 
+    def allow_pause(self) -> None:
+        """Let this transaction be without a statement for five minutes, while it does something that is slow, and not 15 s.
+
+        For what only reads, or what holds few up: should this process hang meanwhile, its locks stay for as long.
+        """
+        if self.connection.dialect.name == "postgresql":
+            self.connection.exec_driver_sql(f"set local idle_in_transaction_session_timeout = '{_LONG_PAUSE_SECONDS}s'")
+
     def execute(
         self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> sa.CursorResult[Any]:
@@ -168,16 +176,22 @@ class Database:
             raise told from error
 
 
+PAUSE_SECONDS = 15
+"""Most that a transaction may be without a statement on PostgreSQL. Ours compute for a second or two between two of them, some
+more on a machine with too much to do; who is silent for longer hangs, and has the log's lock, without which nobody writes."""
+_LONG_PAUSE_SECONDS = 300
+_LOCK_SECONDS = 30
+"""Most that a statement waits for a lock: twice the longest pause, so that behind who hangs others wait, and do not fail."""
 _POSTGRESQL = {
     "connect_timeout": "5",
     "application_name": "clearance",
-    # Whoever waits longer for a lock is told so. A host that vanished in the middle of a transaction must not hold its
-    # locks for the two hours after which TCP notices by itself (postgresql.org/docs/current/runtime-config-client.html).
+    # A host that vanished in the middle of a transaction must not hold its locks for the two hours after which TCP notices
+    # by itself (postgresql.org/docs/current/runtime-config-client.html).
     "options": " ".join(
         f"-c {name}={setting}"
         for name, setting in {
-            "lock_timeout": "30s",
-            "idle_in_transaction_session_timeout": "300s",
+            "lock_timeout": f"{_LOCK_SECONDS}s",
+            "idle_in_transaction_session_timeout": f"{PAUSE_SECONDS}s",
             "tcp_keepalives_idle": "30",
             "tcp_keepalives_interval": "10",
             "tcp_keepalives_count": "3",

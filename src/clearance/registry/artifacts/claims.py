@@ -14,6 +14,7 @@ from clearance.storage.database import Transaction
 from clearance.storage.digests import check_digest
 
 LOCK = "artifacts"
+_MANY = 1000  # blobs: to ask a bucket for more may take longer than a transaction may pause
 
 
 def hold(tx: Transaction, blobs: BlobStore, digests: Iterable[str]) -> dict[str, StoredBlob]:
@@ -25,6 +26,8 @@ def hold(tx: Transaction, blobs: BlobStore, digests: Iterable[str]) -> dict[str,
     """
     wanted = set(digests)
     claim(tx, wanted)
+    if len(wanted) > _MANY:
+        tx.allow_pause()
     return blobs.find_all(wanted)
 
 

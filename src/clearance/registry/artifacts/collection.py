@@ -127,6 +127,7 @@ def _remove(
     trouble: Unavailable | None = None
     with database.write() as tx:
         tx.lock(LOCK)
+        tx.allow_pause()  # a bucket may take its time, and what is gone must get its leaf
         claimed = store.claimed(tx)
         for blob in batch:
             if claimed.get(blob.digest) != claimed_before.get(blob.digest):
