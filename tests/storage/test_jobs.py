@@ -202,7 +202,7 @@ PROGRAM = """
     jobs.start()
     if pause:
         jobs.run("work", "k", {"name": "a"})
-    time.sleep(60)
+    time.sleep(200)
 """
 
 
@@ -248,6 +248,43 @@ def test_on_postgresql_one_process_at_a_time_does_a_loop_and_another_takes_up_wh
         first.send_signal(signal.SIGKILL)
         first.wait()
         wait_for(lambda: done.exists() and "second" in turns.read_text(), 40)
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+    assert done.read_text() == "a\n"
+    assert begun.read_text() == "a\na\n"
+
+
+@pytest.mark.postgres
+def test_on_postgresql_what_a_hung_process_had_is_taken_up_and_it_gives_that_up_when_it_goes_on(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    done, begun, turns = tmp_path / "done", tmp_path / "begun", tmp_path / "turns"
+
+    def launch(pause: float, name: str) -> subprocess.Popen[bytes]:
+        arguments = [str(tmp_path), str(pause), name, postgres_url]
+        return subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROGRAM), *arguments], env=dict(os.environ))
+
+    def turns_of(name: str) -> int:
+        return turns.read_text().split().count(name)
+
+    first = launch(120, "first")
+    wait_for(lambda: begun.exists() and turns.exists())
+    second = launch(0, "second")
+    try:
+        time.sleep(3)
+        first.send_signal(signal.SIGSTOP)
+        wait_for(lambda: done.exists() and turns_of("second"), 70)
+        before = turns_of("first"), turns_of("second")
+        first.send_signal(signal.SIGCONT)
+        time.sleep(5)
+        assert turns_of("first") == before[0], "it saw that the loop is another's now before it took a turn"
+        assert turns_of("second") > before[1]
+        assert first.poll() is None
+        second.send_signal(signal.SIGKILL)
+        second.wait()
+        wait_for(lambda: turns_of("first") > before[0], 40)  # it is one of the processes again
     finally:
         for process in (first, second):
             process.kill()

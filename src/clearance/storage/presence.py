@@ -1,4 +1,9 @@
-"""Which server processes live: each holds a lock on PostgreSQL that ends with its session, however the process ends."""
+"""Which server processes live: each holds a lock on PostgreSQL that ends with its session, and is heard of every few seconds.
+
+The lock goes with the process, however it ends. One that hangs (stopped, on a machine that does not answer) keeps it, but
+falls silent: PostgreSQL knows when each session last said something (postgresql.org/docs/current/monitoring-stats.html,
+`pg_stat_activity.query_start`; with `track_activities` off it does not, and then only the lock counts).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,27 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
 from clearance.storage.database import engine_of
 
-_STARTING = "clearance jobs start"
+_HANDING_OVER = "clearance jobs start"
+_SILENT_SECONDS = 20.0
+"""After so long without a word a process is taken for hung: it says one every two seconds, on a machine with far too much to
+do perhaps every five."""
+_HEARD = sa.text(
+    """select activity.pid, extract(epoch from clock_timestamp() - activity.query_start)::float as silent
+    from pg_locks as held join pg_stat_activity as activity on activity.pid = held.pid
+    where held.locktype = 'advisory' and held.objsubid = 1 and held.granted
+    and held.database = (select oid from pg_database where datname = current_database())
+    and held.classid::bigint = :high and held.objid::bigint = :low"""
+)
+"""Who holds the lock of a number of 64 bits (postgresql.org/docs/current/view-pg-locks.html), and how long it said nothing."""
 
 
 class Presence:
@@ -32,43 +50,57 @@ class Presence:
     def __init__(self, url: str) -> None:
         shared = sa.make_url(url).get_backend_name() == "postgresql"
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}" if shared else "server"
-        self._engine = engine_of(url).execution_options(isolation_level="AUTOCOMMIT") if shared else None
+        self._engine = engine_of(url) if shared else None
         self._session: sa.Connection | None = None
         self._using = threading.Lock()
+        self._seen_at: float | None = None
 
-    def renew(self) -> None:
+    def renew(self) -> bool:
         """Make sure that others see this process; after PostgreSQL was away, with a new session.
+
+        Returns:
+            Whether there is a session that others may have missed.
 
         Raises:
             sqlalchemy.exc.OperationalError: it still is.
         """
         if self._engine is None:
-            return
+            return False
+        now = _now()
         with self._using:
-            try:
-                if self._session is not None:
-                    self._session.exec_driver_sql("select 1")
-                    return
-            except sa.exc.OperationalError:
-                self._forget()
-            session = self._engine.connect()
+            if self._is_heard():
+                self._seen_at = now
+                return False
+            self._forget()
+            session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             session.execute(sa.select(sa.func.pg_advisory_lock(_key(self.name))))
             self._session = session
+            self._seen_at = now
+            return True
+
+    def unseen(self) -> float:
+        """Return for how many seconds others may have heard nothing of this process, also if it was stopped meanwhile."""
+        return 0.0 if self._seen_at is None else _now() - self._seen_at
 
     def gone(self, names: Iterable[str]) -> set[str]:
-        """Return those of the processes that no longer live."""
+        """Return those of the processes that no longer live, or hang."""
         return {name for name in names if name != self.name and not self._lives(name)}
+
+    def bury(self, name: str) -> None:
+        """End the session of a process that hangs, so that it learns of it should it go on; one that is gone has none."""
+        with self._using:
+            if self._session is not None and (found := _heard(self._session, name)) is not None:
+                self._session.execute(sa.select(sa.func.pg_terminate_backend(found.pid)))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let one process at a time into the block."""
+        """Let one process at a time into the block; one that hangs in it only until PostgreSQL ends its transaction."""
         if self._engine is None:
             yield
             return
-        with self._engine.connect() as session:
-            session.execute(sa.select(sa.func.pg_advisory_lock(_key(_STARTING))))
+        with self._engine.begin() as session:
+            session.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(_HANDING_OVER))))
             yield
-            session.execute(sa.select(sa.func.pg_advisory_unlock(_key(_STARTING))))
 
     def end(self) -> None:
         """Be gone."""
@@ -83,16 +115,33 @@ class Presence:
         with self._using:
             if self._session is None:
                 return True  # we see nobody while PostgreSQL is away
-            if not self._session.execute(sa.select(sa.func.pg_try_advisory_lock(_key(name)))).scalar_one():
-                return True
-            self._session.execute(sa.select(sa.func.pg_advisory_unlock(_key(name))))
+            found = _heard(self._session, name)
+        return found is not None and (found.silent is None or found.silent < _SILENT_SECONDS)
+
+    def _is_heard(self) -> bool:
+        if self._session is None or self._session.invalidated:
             return False
+        try:
+            self._session.exec_driver_sql("select 1")
+        except sa.exc.OperationalError:
+            return False
+        return True
 
     def _forget(self) -> None:
         if self._session is not None:
             self._session.invalidate()  # closes it, and with it go its locks
             self._session.close()
             self._session = None
+
+
+def _heard(session: sa.Connection, name: str) -> sa.Row[Any] | None:
+    number = _key(name) % 2**64
+    return session.execute(_HEARD, {"high": number >> 32, "low": number % 2**32}).first()
+
+
+def _now() -> float:
+    """Return seconds that pass while this process, or the machine under it, is stopped, too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _key(name: str) -> int:
