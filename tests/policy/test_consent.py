@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,12 +17,12 @@ from clearance.errors import ClearanceError, Conflict, Forbidden, InvalidInput, 
 from clearance.evidence import predicates
 from clearance.evidence import service as evidence
 from clearance.policy import service
-from clearance.policy.consent import NewWaiver, RequestState, Waiver
+from clearance.policy.consent import NewWaiver, RequestState, Voted, Waiver
 from clearance.policy.engine import Engine
 from clearance.policy.model import Decision, Outcome
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import Risk, Version
+from clearance.registry.model import Lifecycle, ModelChange, Risk, Version
 from tests.conftest import person
 from tests.policy.registered import ADA, BO, CY, approve, decide, measure, ready, register, reject, sign
 from tests.policy.samples import YAML
@@ -133,6 +134,58 @@ def test_a_request_runs_out_and_deciding_asks_anew(parts: Clearance, clock: Fixe
     with parts.database.write() as tx:
         again = service.decide(tx, BO, parts.policy_engine, parts.keyring, "income", 1, "production")
     assert (again.outcome, again.approval_id == decision.approval_id) == (Outcome.PENDING, False)
+
+
+@pytest.mark.parametrize("vote", [approve, reject])
+@pytest.mark.parametrize("stop", [registry.retire_version, registry.delete_version, None])
+def test_a_request_on_a_version_that_was_stopped_for_good_is_closed_and_takes_no_vote(
+    parts: Clearance, stop: Callable[..., Version] | None, vote: Callable[..., Voted]
+) -> None:
+    request_id = str(waiting(parts).approval_id)
+    with parts.database.write() as tx:
+        if stop is None:
+            registry.update_model(tx, ADA, "income", ModelChange(lifecycle=Lifecycle.RETIRED, reason="leaked"))
+        else:
+            stop(tx, ADA, "income", 1, "leaked")
+    with parts.database.read() as tx:
+        assert service.get_approval(tx, request_id).state is RequestState.CLOSED
+        assert service.list_approvals(tx, BO, mine=True).items == ()
+        for state in RequestState:
+            listed = [each.id for each in service.list_approvals(tx, BO, state=state).items]
+            assert listed == ([request_id] if state is RequestState.CLOSED else [])
+    with pytest.raises(Conflict, match=r"income/1 is (retired|deleted): .*leaked") as caught:
+        vote(parts, request_id)
+    assert caught.value.code == "bad_status"
+    with parts.database.read() as tx:
+        assert service.get_approval(tx, request_id).votes == ()
+
+
+def test_a_request_on_a_quarantined_version_waits_for_its_release(parts: Clearance) -> None:
+    request_id = str(waiting(parts).approval_id)
+    with parts.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "income", 1, "labels may be poisoned")
+    with parts.database.read() as tx:
+        assert [each.id for each in service.list_approvals(tx, BO, state=RequestState.OPEN).items] == [request_id]
+        assert service.list_approvals(tx, BO, mine=True).items == ()
+    with pytest.raises(Conflict, match="is quarantined: labels may be poisoned") as caught:
+        approve(parts, request_id)
+    assert "versions release income 1" in caught.value.hint
+    with parts.database.write() as tx:
+        registry.release_version(tx, ADA, "income", 1, "they were not")
+    with parts.database.read() as tx:
+        assert [each.id for each in service.list_approvals(tx, BO, mine=True).items] == [request_id]
+    assert approve(parts, request_id).request.state is RequestState.APPROVED
+
+
+def test_what_was_settled_stays_so_when_its_version_is_stopped(parts: Clearance, clock: FixedClock) -> None:
+    rejected = str(waiting(parts).approval_id)
+    reject(parts, rejected)
+    with parts.database.write() as tx:
+        registry.delete_version(tx, ADA, "income", 1, "leaked")
+    clock.advance(timedelta(days=100))
+    with parts.database.read() as tx:
+        assert service.get_approval(tx, rejected).state is RequestState.REJECTED
+        assert service.list_approvals(tx, BO, state=RequestState.CLOSED).items == ()
 
 
 def test_an_approval_counts_for_its_days_only(parts: Clearance, clock: FixedClock) -> None:

@@ -17,6 +17,7 @@ from clearance.policy.decisions import decide, lock
 from clearance.policy.engine import Engine
 from clearance.policy.model import Vote
 from clearance.registry import service as registry
+from clearance.registry.stopped import check_usable, why_stopped
 from clearance.storage.database import Transaction
 from clearance.values import Page, plain, position_of
 
@@ -31,7 +32,7 @@ def approve(
     Raises:
         NotFound: no such request.
         Forbidden: one's own version (code `own_version`), or not in a role that counts (`role_missing`).
-        Conflict: it is settled (`approval_settled`) or ran out (`approval_expired`).
+        Conflict: it is settled (`approval_settled`), it ran out (`approval_expired`), or its version was stopped (`bad_status`).
     """
     return _vote(tx, caller, engine, keyring, approval_id, approve=True, comment=comment)
 
@@ -71,13 +72,17 @@ def list_approvals(
     """
     wanted = RequestState.OPEN if mine else state
     found = consent_store.list_requests(tx, state=wanted, before=position_of(cursor), limit=limit + 1)
+    if mine:
+        registry.look_up(tx, [(request.model, request.number) for _, request in found[:limit]])
     items = tuple(request for _, request in found[:limit] if not mine or _may_vote(tx, request, caller))
     return Page(items=items, next=str(found[limit - 1][0]) if len(found) > limit else None)
 
 
 def _may_vote(tx: Transaction, request: ApprovalRequest, caller: Principal) -> bool:
-    team = registry.get_model(tx, request.model).team
-    roles = caller.at(Place(model=request.model, team=team)).roles
+    model = registry.get_model(tx, request.model)
+    if why_stopped(model, registry.get_version(tx, request.model, request.number)):
+        return False
+    roles = caller.at(Place(model=request.model, team=model.team)).roles
     own = request.exclude_author and caller.stands_for(request.author)
     voted = any(vote.voter == caller.name for vote in request.votes)
     return not own and not voted and bool(set(roles) & set(request.roles))
@@ -94,8 +99,10 @@ def _vote(
     comment: str,
 ) -> Voted:
     waiting = get_approval(tx, approval_id)
+    model = registry.get_model(tx, waiting.model, lock=True)  # nobody stops the version meanwhile
     lock(tx, waiting.model, waiting.number, waiting.environment)
     request, valid_days = _find(tx, approval_id)
+    check_usable(model, registry.get_version(tx, request.model, request.number))
     _check(request, caller, comment)
     roles = tuple(role for role in caller.roles if role in request.roles)
     vote = Vote(voter=caller.name, roles=roles, approve=approve, comment=comment.strip(), at=tx.now)

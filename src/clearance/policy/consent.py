@@ -17,6 +17,9 @@ class RequestState(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    """Nobody settled it in its time."""
+    CLOSED = "closed"
+    """Nobody settled it before its version was retired or deleted, or its model."""
 
 
 @value

@@ -12,6 +12,8 @@ from clearance.access.model import Role
 from clearance.policy.consent import ApprovalRequest, RequestState, Waiver
 from clearance.policy.model import Vote
 from clearance.policy.tables import requests, votes, waivers
+from clearance.registry.stopped import FOR_GOOD
+from clearance.registry.store import versions
 from clearance.storage.database import Transaction
 
 _PLAIN = tuple(name for name in ApprovalRequest.__dataclass_fields__ if name not in {"roles", "state", "votes"})
@@ -21,9 +23,20 @@ _OF_VERSION = (
     & (requests.c.number == sa.bindparam("number"))
     & (requests.c.environment == sa.bindparam("environment"))
 )
-_NEWEST_REQUEST = sa.select(requests).where(_OF_VERSION).order_by(requests.c.position.desc()).limit(1)
+_OVER = (
+    sa.exists()
+    .where(
+        versions.c.model == requests.c.model,
+        versions.c.number == requests.c.number,
+        versions.c.status.in_([status.value for status in FOR_GOOD]),
+    )
+    .correlate(requests)
+)
+"""Whether the version that a request is about was stopped for good: then nobody can settle it any more."""
+_REQUESTS = sa.select(requests, _OVER.label("over"))
+_NEWEST_REQUEST = _REQUESTS.where(_OF_VERSION).order_by(requests.c.position.desc()).limit(1)
 _OPEN_REQUEST = _NEWEST_REQUEST.where(
-    requests.c.state == RequestState.OPEN.value, requests.c.expires_at > sa.bindparam("now")
+    requests.c.state == RequestState.OPEN.value, ~_OVER, requests.c.expires_at > sa.bindparam("now")
 )
 _SETTLED_REQUEST = _NEWEST_REQUEST.where(
     requests.c.state.in_([RequestState.APPROVED.value, RequestState.REJECTED.value])
@@ -52,22 +65,25 @@ def insert_request(tx: Transaction, request: ApprovalRequest, valid_days: float)
 
 def find_request(tx: Transaction, request_id: str) -> tuple[ApprovalRequest, float] | None:
     """Return a request and how many days a vote on it counts."""
-    row = tx.execute(sa.select(requests).where(requests.c.id == request_id)).first()
+    row = tx.execute(_REQUESTS.where(requests.c.id == request_id)).first()
     return None if row is None else (_request(tx, row._mapping), row.valid_days)
 
 
 def list_requests(
     tx: Transaction, *, state: RequestState | None, before: int | None, limit: int
 ) -> list[tuple[int, ApprovalRequest]]:
-    """Return requests newest first, each with its position; open ones that ran out are expired, not open."""
-    query = sa.select(requests).order_by(requests.c.position.desc()).limit(limit)
+    """Return requests newest first, each with its position; what nobody settled may be closed or expired, not open."""
+    query = _REQUESTS.order_by(requests.c.position.desc()).limit(limit)
     if before is not None:
         query = query.where(requests.c.position < before)
-    open_now = (requests.c.state == RequestState.OPEN.value, requests.c.expires_at > tx.now)
-    if state is RequestState.OPEN:
-        query = query.where(*open_now)
-    elif state is RequestState.EXPIRED:
-        query = query.where(open_now[0], ~open_now[1])
+    in_time = requests.c.expires_at > tx.now
+    unsettled = {
+        RequestState.OPEN: (~_OVER, in_time),
+        RequestState.EXPIRED: (~_OVER, ~in_time),
+        RequestState.CLOSED: (_OVER,),
+    }
+    if state in unsettled:
+        query = query.where(requests.c.state == RequestState.OPEN.value, *unsettled[state])
     elif state is not None:
         query = query.where(requests.c.state == state.value)
     return [(row.position, _request(tx, row._mapping)) for row in tx.execute(query)]
@@ -132,7 +148,9 @@ def revoke_waiver(tx: Transaction, waiver_id: str, at: datetime, by: str) -> Non
 
 def _request(tx: Transaction, row: Mapping[Any, Any]) -> ApprovalRequest:
     state = RequestState(row["state"])
-    if state is RequestState.OPEN and row["expires_at"] <= tx.now:
+    if state is RequestState.OPEN and row["over"]:
+        state = RequestState.CLOSED
+    elif state is RequestState.OPEN and row["expires_at"] <= tx.now:
         state = RequestState.EXPIRED
     found = tx.execute(sa.select(votes).where(votes.c.request_id == row["id"]).order_by(votes.c.position))
     return ApprovalRequest(
