@@ -377,6 +377,18 @@ def test_a_stage_that_serves_is_reached_by_promotion_and_the_one_before_is_archi
         }
 
 
+def test_a_version_that_was_archived_before_it_served_is_not_archived_after_it(
+    mlflow: Registry, parts: Clearance, open_pack: None
+) -> None:
+    mlflow.create("m")
+    for content in (b"1", b"2"):
+        add_files(parts, "m", content)
+    assert mlflow.move("m", 1, "Archived").version["current_stage"] == "Archived"
+    assert mlflow.move("m", 1, "Production").version["current_stage"] == "Production"
+    assert mlflow.move("m", 2, "Production").version["current_stage"] == "Production"
+    assert mlflow.get_version("m", 1).version["current_stage"] == "None"
+
+
 def test_a_stage_that_policy_denies_is_not_reached_and_nothing_is_archived(mlflow: Registry, parts: Clearance) -> None:
     register(parts)
     refused = mlflow.move("car-loan", 1, "Production", archive_existing_versions=True)

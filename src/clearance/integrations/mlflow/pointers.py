@@ -89,6 +89,8 @@ def _serve(
     wanted = NewPromotion(model=row.model, number=row.number, environment=environment)
     promotion = delivery.promote(tx, caller, context.gate, wanted)
     refused = _why_not(promotion, row, context)
+    if promotion.moved:  # what it was before, it is no more, wherever it serves afterwards
+        store.change_note(tx, row.model, row.number, stage=Stage.NONE.value)
     if refused is None and archive and before not in {None, row.number}:
         assert before is not None
         _note_stage(tx, caller, row.model, before, Stage.ARCHIVED)
