@@ -403,6 +403,13 @@ def test_what_is_no_webhook_is_refused_in_the_words_of_the_protocol(
     assert says in answer.json()["message"]
 
 
+@pytest.mark.parametrize("token", ["!!", "eyJvZmZzZXQiOiAxfQ==", "whk_", "whk_1' or 1=1"])
+def test_a_page_token_that_no_answer_gave_is_refused(client: Client, token: str) -> None:
+    answer = client.http.client.get("/api/2.0/mlflow/webhooks", params={"page_token": token})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "Invalid page token" in answer.json()["message"]
+
+
 def test_only_those_who_may_tell_the_outside_see_webhooks(as_user: Callable[..., Client]) -> None:
     for role, status in ((Role.DEVELOPER, 403), (Role.AUDITOR, 403), (Role.OPERATOR, 200), (Role.ADMIN, 200)):
         assert as_user(person("x", role)).http.client.get("/api/2.0/mlflow/webhooks").status_code == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 1000
 _LONGEST_SECRET = 1000
+_TOKEN = re.compile(r"whk_\w{1,36}")  # the id of the last webhook on the page before
 
 
 def create(tx: Transaction, caller: Principal, cipher: Fernet, new: NewWebhook) -> Webhook:
@@ -75,10 +77,16 @@ def get(tx: Transaction, webhook_id: str) -> Webhook:
 
 
 def listing(tx: Transaction, max_results: int | None, page_token: str | None) -> Webhooks:
-    """Return a page of webhooks, newest first."""
+    """Return a page of webhooks, newest first.
+
+    Raises:
+        ProtocolError: a number of them that can't be had, or what no answer gave as a token.
+    """
     limit = max_results or 100
     if not 1 <= limit <= _MOST_AT_ONCE:
         raise invalid(f"max_results must be between 1 and {_MOST_AT_ONCE}.")
+    if page_token and not _TOKEN.fullmatch(page_token):
+        raise invalid(f"Invalid page token, decoded value={page_token[:100]!r}")
     found = store.page(tx, page_token or None, limit + 1)
     more = len(found) > limit
     return Webhooks(webhooks=tuple(found[:limit]), next_page_token=found[limit - 1].webhook_id if more else None)
