@@ -46,6 +46,7 @@ _NO_NEW_NAMES: tuple[Any, ...] = (
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     *(("POST", M + "create", {"name": name}) for name in _NO_NEW_NAMES),
     ("POST", M + "create", {}),
+    ("POST", M + "create", {"name": [{"key": 5, "a": None}, 1.5]}),
     ("POST", M + "create", {"name": "t", "tags": "x"}),
     ("POST", M + "create", {"name": "t", "tags": [{"key": "a*b", "value": "1"}]}),
     ("POST", M + "create", {"name": "t", "tags": [{"key": "", "value": "1"}]}),

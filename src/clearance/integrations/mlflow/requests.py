@@ -123,7 +123,8 @@ def _given(item: Mapping[str, Any], name: str) -> Any:
 
 
 def _wrong(name: str, found: Any) -> Exception:
+    told = json.dumps(found, sort_keys=True, separators=(",", ":"))[:500]
     return invalid(
-        f"Invalid value {json.dumps(found)[:500]} for parameter '{name}' supplied:  Hint: Value was of type "
+        f"Invalid value {told} for parameter '{name}' supplied:  Hint: Value was of type "
         f"'{type(found).__name__}'. See the API docs for more information about request parameters."
     )
