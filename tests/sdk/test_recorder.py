@@ -43,9 +43,11 @@ class Kept:
         self.events: list[Event] = []
         self.free = threading.Event()
         self.free.set()
+        self.asked = threading.Event()
         self.raises: list[Exception] = []
 
     def __call__(self, events: Sequence[Event]) -> None:
+        self.asked.set()
         self.free.wait(10)
         if self.raises:
             raise self.raises.pop(0)
@@ -87,7 +89,7 @@ def test_a_hanging_sink_holds_nobody_up_and_the_oldest_give_way(sink: Kept) -> N
     sink.free.clear()
     recorder = Recorder(sink, capacity=100, batch_size=10, flush_seconds=0.001)
     recorder.record(event(0))
-    time.sleep(0.1)  # now the thread hangs in the sink with the first event
+    assert sink.asked.wait(10)  # now the thread hangs in the sink with the first event
     started = time.perf_counter()
     for number in range(1, 1001):
         recorder.record(event(number))
