@@ -25,7 +25,7 @@ from tests.server.process import Server, free_port, receiving
 
 Serve = Callable[..., Server]
 _LONGEST_END_SECONDS = 5
-_LONGEST_START_SECONDS = 15  # on a machine that does much else; `time clearance serve` on a quiet one is under 3
+_LONGEST_START_SECONDS = 10  # `time clearance serve` on a quiet machine is under 3
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
