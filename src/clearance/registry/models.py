@@ -86,7 +86,7 @@ def update_model(tx: Transaction, caller: Principal, name: str, change: ModelCha
             raise Conflict(f"{name} was deleted", code="model_retired", hint="create a new model")
         _check_title(tx, made)
     store.update_model(tx, made)
-    summaries.refresh(tx, name)
+    summaries.reword(tx, present, made)
     retired = changed.get("lifecycle") == Lifecycle.RETIRED
     log.record(
         tx,
@@ -116,7 +116,7 @@ def delete_model(tx: Transaction, caller: Principal, name: str, reason: str) -> 
         raise Conflict(f"{name} was deleted", code="model_retired")
     made = replace(present, title=None)
     store.update_model(tx, made)
-    summaries.refresh(tx, name)
+    summaries.reword(tx, present, made)
     facts = {"changed": {"title": None}, "title": present.title, "reason": reason}
     log.record(tx, Event.MODEL_DELETED, actor=caller.name, subject=f"model/{name}", data=facts)
     return made

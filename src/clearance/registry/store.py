@@ -281,17 +281,27 @@ def list_datasets(tx: Transaction, *, after: Dataset | None, limit: int) -> list
     return [_dataset(row) for row in tx.execute(query)]
 
 
-def put_tag(tx: Transaction, model: str, number: int, key: str, value: str) -> None:
-    """Write a tag, in place of the one with this key if there is one."""
-    own = (tags.c.model == model) & (tags.c.number == number) & (tags.c.key == key)
-    if not tx.execute(sa.update(tags).where(own).values(value=value)).rowcount:
+def put_tag(tx: Transaction, model: str, number: int, key: str, value: str) -> str | None:
+    """Write a tag, in place of the one with this key if there is one; return what that said."""
+    before = _tag(tx, model, number, key)
+    if not tx.execute(sa.update(tags).where(_is_tag(model, number, key)).values(value=value)).rowcount:
         tx.execute(sa.insert(tags), {"model": model, "number": number, "key": key, "value": value})
+    return before
 
 
-def drop_tag(tx: Transaction, model: str, number: int, key: str) -> bool:
-    """Remove a tag; return whether there was one."""
-    own = (tags.c.model == model) & (tags.c.number == number) & (tags.c.key == key)
-    return tx.execute(sa.delete(tags).where(own)).rowcount > 0
+def drop_tag(tx: Transaction, model: str, number: int, key: str) -> str | None:
+    """Remove a tag; return what it said, None if there was none."""
+    before = _tag(tx, model, number, key)
+    return before if tx.execute(sa.delete(tags).where(_is_tag(model, number, key))).rowcount else None
+
+
+def _tag(tx: Transaction, model: str, number: int, key: str) -> str | None:
+    found: str | None = tx.execute(sa.select(tags.c.value).where(_is_tag(model, number, key))).scalar()
+    return found
+
+
+def _is_tag(model: str, number: int, key: str) -> sa.ColumnElement[bool]:
+    return (tags.c.model == model) & (tags.c.number == number) & (tags.c.key == key)
 
 
 def select_tags(tx: Transaction, model: str, number: int) -> dict[str, str]:

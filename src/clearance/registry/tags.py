@@ -25,9 +25,9 @@ def set_tag(tx: Transaction, caller: Principal, model: str, number: int | None, 
     """
     rules.check_tag(key, value)
     subject = _find(tx, model, number, lock=True)
-    store.put_tag(tx, model, number or 0, key, value)
+    before = store.put_tag(tx, model, number or 0, key, value)
     if number is None:
-        summaries.refresh(tx, model)
+        summaries.retag(tx, get_model(tx, model), key, before, value)
     said = {"value": value} if len(value) <= _LONGEST_IN_LOG else {"value_digest": sha256(value.encode())}
     log.record(tx, Event.TAG_SET, actor=caller.name, subject=subject, data={"key": key, **said})
 
@@ -39,11 +39,12 @@ def delete_tag(tx: Transaction, caller: Principal, model: str, number: int | Non
         NotFound: no such model, version or tag (`tag_not_found`).
     """
     subject = _find(tx, model, number, lock=True)
-    if not store.drop_tag(tx, model, number or 0, key):
+    before = store.drop_tag(tx, model, number or 0, key)
+    if before is None:
         name = subject.removeprefix("model/")
         raise NotFound(f"{name} has no tag {key[:250]!r}", code="tag_not_found", hint=f"`clearance tags list {name}`")
     if number is None:
-        summaries.refresh(tx, model)
+        summaries.retag(tx, get_model(tx, model), key, before, None)
     log.record(tx, Event.TAG_REMOVED, actor=caller.name, subject=subject, data={"key": key})
 
 
