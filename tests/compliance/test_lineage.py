@@ -17,9 +17,9 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.cli.main import app as cli
 from clearance.client.client import Client
-from clearance.compliance import changes, completeness, lineage
+from clearance.compliance import changes, completeness, history, inventory, lineage
 from clearance.compliance.findings import Finding, Findings
-from clearance.compliance.graph import Direction, Graph, walk
+from clearance.compliance.graph import LETS, REFUSED, SERVES, Direction, Graph, walk
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion
 from clearance.errors import Forbidden, InvalidInput, NotFound
@@ -29,8 +29,22 @@ from clearance.registry import service as registry
 from clearance.registry.contract import Datatype, Field, ModelContract
 from clearance.registry.flows.schemas import ChangeKind
 from clearance.registry.flows.schemas import changes as changed_columns
-from clearance.registry.model import Column, DatasetRole, DatasetUse, Edge, File, NewVersion, Node, Provenance, Version
+from clearance.registry.model import (
+    Column,
+    DatasetRole,
+    DatasetUse,
+    Edge,
+    File,
+    Lifecycle,
+    ModelChange,
+    NewVersion,
+    Node,
+    Provenance,
+    Version,
+)
+from clearance.registry.search_filter import ModelFilter
 from clearance.response import service as response
+from clearance.storage.database import Transaction
 from tests.conftest import person
 from tests.delivery.conftest import ADA, prepare
 from tests.integrations.openlineage_events import dataset, dataset_event, run_event, run_id
@@ -119,6 +133,68 @@ def test_a_table_at_a_version_leads_down_to_what_serves_now(parts: Clearance) ->
     assert "serving car-loan in production" in labels(other), "also without a version, over jobs instead of runs"
     with pytest.raises(NotFound, match="at version '42'"):
         traced(parts, "warehouse/raw@42")
+
+
+def _delete(tx: Transaction) -> None:
+    registry.delete_version(tx, ADA, "car-loan", 1, "gone")
+
+
+def _quarantine(tx: Transaction) -> None:
+    registry.quarantine_version(tx, ADA, "car-loan", 1, "unsafe")
+
+
+def _retire(tx: Transaction) -> None:
+    registry.retire_version(tx, ADA, "car-loan", 1, "old")
+
+
+def _retire_model(tx: Transaction) -> None:
+    registry.update_model(tx, ADA, "car-loan", ModelChange(lifecycle=Lifecycle.RETIRED, reason="over"))
+
+
+def _nothing(_tx: Transaction) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("happens", "serves"),
+    [(_nothing, True), (_delete, False), (_quarantine, False), (_retire, False), (_retire_model, False)],
+)
+def test_what_serves_means_one_thing_wherever_it_is_asked(
+    parts: Clearance, happens: Callable[[Transaction], object], serves: bool
+) -> None:
+    version = pipeline(parts)
+    (decision,) = _pointers(parts)
+    take(parts, dataset_event(dataset("clean", columns={"income_eur": "TEXT"}), hours=5))
+    with parts.database.write() as tx:
+        happens(tx)
+    with parts.database.read() as tx:
+        (pointer,) = next(each for each in delivery.environments(tx, parts.gate) if each.name == "production").pointers
+        listed = inventory.search_models(tx, ModelFilter(serving="production")).total
+        stories = completeness.stories(tx, serving=True)
+        served = history.history(tx, parts.log_verifier, "car-loan").intervals[-1].answered
+        environments = {each.environments for each in changes.findings(tx).items}
+    expected = (1,) if serves else ()
+    assert pointer.serves == served == expected
+    assert listed == stories.total == stories.serving_total == len(expected)
+    assert environments <= {("production",) if serves else ()}
+    for of in ("warehouse/raw@41", version.name, decision):
+        graph = traced(parts, of, Direction.DOWNSTREAM)
+        assert bool(graph.reached(SERVES, LETS)) == serves, of
+        assert bool(graph.reached(REFUSED)) != serves, of
+        assert ("serving car-loan in production" in labels(graph)) == serves
+        up = traced(parts, version.name, Direction.BOTH)
+        assert bool(up.reached(SERVES)) == serves
+
+
+def test_the_command_says_what_is_asked_for_and_refused(sqlite_parts: Clearance) -> None:
+    pipeline(sqlite_parts)
+    words = ["--home", str(sqlite_parts.settings.home), "lineage", "downstream", "car-loan/1"]
+    assert "It reaches what serves now: car-loan in production" in CliRunner().invoke(cli, words).stdout
+    with sqlite_parts.database.write() as tx:
+        _delete(tx)
+    said = CliRunner().invoke(cli, words).stdout
+    assert "Nothing of it serves." in said
+    assert "It is asked for, and refused because it was stopped: car-loan in production" in said
 
 
 def test_what_went_into_a_decision_is_told_up_to_the_first_table(sqlite_parts: Clearance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,11 @@ from rich.markup import escape
 from clearance.cli.core import Json, OfModel, connect, note, read_file, say, show, table
 from clearance.cli.facts import counted, facts
 from clearance.compliance.findings import Findings, Stories
-from clearance.compliance.graph import Direction, Graph
+from clearance.compliance.graph import LETS, REFUSED, SERVES, Direction, Graph
 from clearance.errors import InvalidInput
 from clearance.integrations.openlineage.model import Emission, Receipt
 from clearance.registry.flows.model import Link, NamedDataset
+from clearance.registry.model import Node
 
 app = typer.Typer(no_args_is_help=True, help="Ask what came from where: data, jobs, runs, versions, decisions.")
 Of = Annotated[
@@ -177,15 +179,17 @@ def _render(graph: Graph) -> None:
         ],
         empty=f"Nothing is known beyond {root.kind} {root.label}.",
     )
-    serving = graph.of_kind("serving")
     if graph.direction is Direction.DOWNSTREAM:
-        say(
-            "It reaches what serves now: " + ", ".join(node.label for node in serving)
-            if serving
-            else "Nothing of it serves."
-        )
+        serving, refused = _labels(graph.reached(SERVES, LETS)), _labels(graph.reached(REFUSED))
+        say(f"It reaches what serves now: {serving}" if serving else "Nothing of it serves.")
+        if refused:
+            say(f"It is asked for, and refused because it was stopped: {refused}")
     if graph.cut:
         note(f"there may be more: {graph.cut}")
+
+
+def _labels(nodes: Iterable[Node]) -> str:
+    return ", ".join(node.label for node in nodes)
 
 
 def _render_changes(found: Findings) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clearance.alarm import Alarm, Severity
+from clearance.compliance import serving
 from clearance.compliance.findings import ROWS, Finding, Findings
 from clearance.compliance.made_from import as_of
-from clearance.delivery import service as delivery
 from clearance.errors import ClearanceError
 from clearance.registry import service as registry
 from clearance.registry.flows import store
@@ -259,8 +259,4 @@ def _used_as(user: _User, column: str) -> str | None:
 
 
 def _environments(tx: Transaction, version: Version) -> tuple[str, ...]:
-    return tuple(
-        pointer.environment
-        for pointer in delivery.list_pointers(tx, version.model)
-        if version.number in {pointer.stable, pointer.candidate}
-    )
+    return tuple(each.environment for each in serving.of_model(tx, version.model) if version.number in each.serves)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from clearance.compliance.findings import Stories, Story
 from clearance.compliance.lineage import runs_of
-from clearance.delivery import service as delivery
-from clearance.policy.pack import ENVIRONMENTS
+from clearance.compliance.serving import everywhere
 from clearance.registry import service as registry
 from clearance.registry import store as registered
 from clearance.registry.flows import store
@@ -77,10 +76,9 @@ def stories(tx: Transaction, *, model: str | None = None, serving: bool = False)
         NotFound: no such model.
     """
     serves: dict[tuple[str, int], list[str]] = {}
-    for environment in ENVIRONMENTS:
-        for pointer in delivery.serving(tx, environment):
-            for number in filter(None, (pointer.stable, pointer.candidate)):
-                serves.setdefault((pointer.model, number), []).append(environment)
+    for pointer in everywhere(tx):
+        for number in pointer.serves:
+            serves.setdefault((pointer.model, number), []).append(pointer.environment)
     registry.check_named(tx, model)
     named = [name for name in serves if model in {None, name[0]}] if serving else None
     versions = _all_versions(tx, model) if named is None else (registry.get_version(tx, *name) for name in named)

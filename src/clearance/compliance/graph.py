@@ -11,6 +11,8 @@ from clearance.values import value
 
 MOST_NODES = 2000
 DEEPEST = 50
+SERVES, LETS, REFUSED = "serves", "lets", "asked for, refused"
+"""How a version, or the decision on it, stands to a pointer that names it."""
 
 
 class Direction(StrEnum):
@@ -43,9 +45,10 @@ class Graph:
     layers: dict[str, int]
     cut: str
 
-    def of_kind(self, kind: str) -> tuple[Node, ...]:
-        """Return the nodes of a kind."""
-        return tuple(node for node in self.nodes if node.kind == kind)
+    def reached(self, *relations: str) -> tuple[Node, ...]:
+        """Return the things that an edge of some relations leads to."""
+        found = {edge.target for edge in self.edges if edge.relation in relations}
+        return tuple(node for node in self.nodes if node.id in found)
 
 
 Step = tuple[Node, Edge]

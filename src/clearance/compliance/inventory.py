@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from clearance.registry import service as registry
+from clearance.registry.model import VersionStatus
 from clearance.registry.search_filter import ModelFilter, ModelPage
 from clearance.storage.database import Transaction
 
@@ -32,13 +33,23 @@ def serving_of(tx: Transaction, names: Sequence[str], environment: str = "produc
 
 
 def _among(wanted: ModelFilter) -> Iterator[sa.Select[tuple[str]]]:
-    """Yield what delivery knows of the models that are wanted, as queries of their names."""
+    """Yield what delivery knows of the models that are wanted, as queries of their names.
+
+    What serves is what a pointer asks for and nobody stopped, as `delivery.judged` has it of one pointer; of a model that was
+    retired every version is stopped.
+    """
     if wanted.serving is None and wanted.alias is None:
         return
     from clearance.delivery.store import aliases, pointers
+    from clearance.registry.store import versions
 
     if wanted.serving is not None:
-        yield sa.select(pointers.c.model).where(pointers.c.environment == wanted.serving)
+        usable = sa.exists().where(
+            versions.c.model == pointers.c.model,
+            versions.c.number.in_((pointers.c.stable, pointers.c.candidate)),
+            versions.c.status == VersionStatus.REGISTERED,
+        )  # asked of each pointer by its key: a join would have SQLite read every version
+        yield sa.select(pointers.c.model).where(pointers.c.environment == wanted.serving, usable)
     if wanted.alias is not None:
         named = sa.select(aliases.c.model)
         yield named if wanted.alias == ANY else named.where(aliases.c.alias == wanted.alias)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clearance.compliance import nodes
-from clearance.compliance.graph import DEEPEST, MOST_NODES, Direction, Graph, Step, walk
-from clearance.delivery import service as delivery
+from clearance.compliance import nodes, serving
+from clearance.compliance.graph import DEEPEST, LETS, MOST_NODES, REFUSED, SERVES, Direction, Graph, Step, walk
+from clearance.delivery.model import Serving
 from clearance.errors import InvalidInput, NotFound
 from clearance.evidence import predicates
 from clearance.evidence import service as evidence
@@ -130,12 +130,12 @@ class _Reader:
 
     def _above_serving(self, node: str, rest: str) -> Iterator[Step]:
         environment, _, model = rest.partition("/")
-        for pointer in delivery.list_pointers(self._tx, model):
+        for pointer in serving.of_model(self._tx, model):
             if pointer.environment == environment:
                 for number in filter(None, (pointer.stable, pointer.candidate)):
-                    yield _step(self._version(model, number), node, "serves", to_node=True)
+                    yield _step(self._version(model, number), node, _as(pointer, number), to_node=True)
                 yield _step(
-                    nodes.of_decision(policy.get_decision(self._tx, pointer.decision_id)), node, "lets", to_node=True
+                    nodes.of_decision(policy.get_decision(self._tx, pointer.decision_id)), node, LETS, to_node=True
                 )
 
     def _above_decision(self, node: str, rest: str) -> Iterator[Step]:
@@ -221,9 +221,9 @@ class _Reader:
 
     def _below_decision(self, node: str, rest: str) -> Iterator[Step]:
         decision = policy.get_decision(self._tx, rest)
-        for pointer in delivery.list_pointers(self._tx, decision.model):
+        for pointer in serving.of_model(self._tx, decision.model):
             if pointer.decision_id == decision.id:
-                yield _step(nodes.of_serving(pointer.environment, pointer.model), node, "lets", to_node=False)
+                yield _step(nodes.of_serving(pointer), node, _as(pointer, decision.number, LETS), to_node=False)
 
     def _below_version(self, node: str, rest: str) -> Iterator[Step]:
         model, number = parse_version_name(rest)
@@ -234,9 +234,9 @@ class _Reader:
             if decision.environment not in told:  # the newest of each environment
                 told.add(decision.environment)
                 yield _step(nodes.of_decision(decision), node, "decided on", to_node=False)
-        for pointer in delivery.list_pointers(self._tx, model):
+        for pointer in serving.of_model(self._tx, model):
             if number in {pointer.stable, pointer.candidate}:
-                yield _step(nodes.of_serving(pointer.environment, model), node, "serves", to_node=False)
+                yield _step(nodes.of_serving(pointer), node, _as(pointer, number), to_node=False)
 
     def _below_data(self, node: str, digest: str) -> Iterator[Step]:
         for name in store.versions_naming(self._tx, [digest]):
@@ -323,6 +323,11 @@ class _Reader:
             return self._version(*parse_version_name(name))
         except (NotFound, InvalidInput):  # an event said so before anybody registered it, or without ground
             return None
+
+
+def _as(pointer: Serving, number: int, word: str = SERVES) -> str:
+    """Return how a version stands to a pointer that names it: `word` where it serves."""
+    return word if number in pointer.serves else REFUSED
 
 
 def runs_of(tx: Transaction, version: Version) -> tuple[Run, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clearance.delivery.model import Serving
 from clearance.policy.model import Decision
 from clearance.registry.flows.model import Job, Name, NamedDataset, Run
 from clearance.registry.model import Dataset, Node, Version
@@ -70,9 +71,12 @@ def of_decision(decision: Decision) -> Node:
     return node(f"decision/{decision.id}", "decision", label, facts, decision.id)
 
 
-def of_serving(environment: str, model: str) -> Node:
-    """Return the node of what a model serves in an environment."""
-    return node(f"serving/{environment}/{model}", "serving", f"{model} in {environment}", {"environment": environment})
+def of_serving(pointer: Serving) -> Node:
+    """Return the node of what a model serves in an environment: `pointer` is its kind where all it asks for was stopped."""
+    facts = {"environment": pointer.environment, "serves": pointer.serves}
+    kind = "serving" if pointer.serves else "pointer"
+    label = f"{pointer.model} in {pointer.environment}"
+    return node(f"serving/{pointer.environment}/{pointer.model}", kind, label, facts)
 
 
 def of_code(job: Job) -> Node | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from clearance.policy.model import Admission, Decision
+from clearance.policy.model import Admission, Decision, Standing
 from clearance.statistics.verdicts import Verdict
 from clearance.values import request, value
 
@@ -252,6 +252,12 @@ class Serving(Pointer):
 
     stable_admission: Admission
     candidate_admission: Admission | None
+
+    @property
+    def serves(self) -> tuple[int, ...]:
+        """The versions that serve: those asked for that nobody stopped. One whose admission lapsed goes on where it is loaded."""
+        asked = ((self.stable, self.stable_admission), (self.candidate, self.candidate_admission))
+        return tuple(number for number, found in asked if number and found and found.standing is not Standing.STOPPED)
 
 
 class MoveKind(StrEnum):

@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Gate(Protocol):
+class Admissions(Protocol):
+    """Says how versions stand now: a gate, or policy itself."""
+
+    def look_up(self, tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:
+        """Read at once what `admission` will be asked about."""
+        ...
+
+    def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:
+        """Say whether a decision that still holds admits the version."""
+        ...
+
+
+class Gate(Admissions, Protocol):
     """Decides whether a version may serve; policy, with the parts it needs, closed over by the composition root."""
 
     def decide(self, tx: Transaction, caller: Principal, model: str, number: int, environment: str) -> Decision:
@@ -24,14 +36,6 @@ class Gate(Protocol):
 
     def decision(self, tx: Transaction, decision_id: str) -> Decision:
         """Return a stored decision."""
-        ...
-
-    def look_up(self, tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:
-        """Read at once what `admission` will be asked about."""
-        ...
-
-    def admission(self, tx: Transaction, model: str, number: int, environment: str) -> Admission:
-        """Say whether a decision that still holds admits the version."""
         ...
 
 

@@ -19,7 +19,7 @@ from clearance.delivery.model import (
     RollbackRequest,
     Serving,
 )
-from clearance.delivery.ports import Gate
+from clearance.delivery.ports import Admissions, Gate
 from clearance.delivery.rollout import command
 from clearance.delivery.transitions import carry_out, record_move
 from clearance.errors import Conflict, InvalidInput, NotFound
@@ -134,7 +134,7 @@ def environments(tx: Transaction, gate: Gate) -> tuple[Environment, ...]:
     return tuple(Environment(name=name, pointers=judged(tx, gate, serving(tx, name))) for name in ENVIRONMENTS)
 
 
-def judged(tx: Transaction, gate: Gate, pointers: Iterable[Pointer]) -> tuple[Serving, ...]:
+def judged(tx: Transaction, gate: Admissions, pointers: Iterable[Pointer]) -> tuple[Serving, ...]:
     """Return pointers, each with how the versions that it asks for stand now."""
     found = tuple(pointers)
     for environment in {pointer.environment for pointer in found}:
@@ -151,7 +151,7 @@ def _asked(pointer: Pointer) -> Iterator[tuple[str, int]]:
     yield from ((pointer.model, number) for number in (pointer.stable, pointer.candidate) if number is not None)
 
 
-def _judged(tx: Transaction, gate: Gate, pointer: Pointer) -> Serving:
+def _judged(tx: Transaction, gate: Admissions, pointer: Pointer) -> Serving:
     stable = gate.admission(tx, pointer.model, pointer.stable, pointer.environment)
     candidate = (
         gate.admission(tx, pointer.model, pointer.candidate, pointer.environment)
