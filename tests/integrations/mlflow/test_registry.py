@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -17,6 +18,7 @@ from clearance.access.model import GRANTS, NewToken, Permission, Principal, Role
 from clearance.api import mlflow as routes
 from clearance.app import Clearance
 from clearance.audit import log
+from clearance.clock import FixedClock
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, RollbackRequest
 from clearance.errors import ClearanceError, Conflict
@@ -29,7 +31,7 @@ from clearance.integrations.mlflow.errors import body_of
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import File, ModelChange, ModelKind, NewModel, NewVersion, Risk, VersionStatus
+from clearance.registry.model import File, Lifecycle, ModelChange, ModelKind, NewModel, NewVersion, Risk, VersionStatus
 from clearance.registry.source import SourceKind
 from tests.conftest import person
 from tests.delivery.conftest import PACK
@@ -179,6 +181,20 @@ def test_a_retired_or_quarantined_version_says_so_in_its_status_message(mlflow: 
     assert (refused.status, refused.word) == (409, "RESOURCE_CONFLICT")
 
 
+def test_a_rename_is_a_change_of_each_version_whoever_registered_it(
+    mlflow: Registry, parts: Clearance, clock: FixedClock
+) -> None:
+    mlflow.create("old")
+    mlflow.add("old", description="said by the client")
+    add_files(parts, "old")
+    clock.advance(timedelta(hours=1))
+    mlflow.call("POST", "registered-models/rename", name="old", new_name="new")
+    versions = [mlflow.get_version("new", number).version for number in (1, 2)]
+    assert [each["last_updated_timestamp"] - each["creation_timestamp"] for each in versions] == [3_600_000] * 2
+    assert versions[0]["description"] == "said by the client"
+    assert versions[0]["source"] == "s3://bucket/model"
+
+
 def test_a_model_that_is_renamed_natively_is_found_under_its_title(mlflow: Registry, parts: Clearance) -> None:
     mlflow.create("m")
     with parts.database.write() as tx:
@@ -250,6 +266,36 @@ def test_a_deleted_version_is_gone_for_mlflow_and_a_tombstone_here(mlflow: Regis
     assert mlflow.add("m").version["version"] == "3"
     with parts.database.read() as tx:
         assert registry.get_version(tx, "m", 1).status is VersionStatus.DELETED
+
+
+@pytest.mark.parametrize("stop", [delivery.retire_version, delivery.delete_version])
+def test_an_alias_of_a_version_that_was_stopped_natively_is_gone_in_every_answer(
+    mlflow: Registry, parts: Clearance, stop: Callable[..., object]
+) -> None:
+    mlflow.create("m")
+    mlflow.add("m")
+    mlflow.add("m")
+    mlflow.set_alias("m", "best", 1)
+    with parts.database.write() as tx:
+        stop(tx, ADA, parts.guards, "m", 1, "leaked")
+    assert mlflow.by_alias("m", "best").word == "INVALID_PARAMETER_VALUE"
+    assert "aliases" not in mlflow.get("m").model
+    assert all("aliases" not in each for each in mlflow.get("m").model["latest_versions"])
+
+
+def test_a_model_that_served_is_deleted_once_it_was_retired_as_the_hint_says(
+    mlflow: Registry, parts: Clearance, open_pack: None
+) -> None:
+    mlflow.create("m")
+    add_files(parts, "m")
+    promote(parts, "m", 1, "production")
+    refused = mlflow.call("DELETE", "registered-models/delete", name="m")
+    assert "clearance models retire m" in refused.body["message"]
+    with parts.database.write() as tx:
+        change = ModelChange(lifecycle=Lifecycle.RETIRED, reason="replaced")
+        delivery.update_model(tx, ADA, parts.guards, "m", change)
+    assert mlflow.call("DELETE", "registered-models/delete", name="m").body == {}
+    assert mlflow.create("m").status == 200
 
 
 def test_descriptions_are_changed_and_taken_away_with_a_leaf_in_the_log(mlflow: Registry, parts: Clearance) -> None:
