@@ -10,6 +10,7 @@ from clearance.access.model import Permission, Principal
 from clearance.api.core import App, Cursor, Limit, needs
 from clearance.api.wanted import Wanted
 from clearance.compliance import inventory
+from clearance.delivery import service as delivery
 from clearance.registry import service
 from clearance.registry.model import Model, ModelChange, NewModel
 from clearance.registry.search_filter import ModelPage
@@ -44,4 +45,4 @@ def get_model(model: str, app: App, caller: Reader) -> Model:
 def update_model(model: str, body: ModelChange, app: App, caller: Keeper) -> Model:
     """Change what is given; retiring a model needs a reason and retires all its versions."""
     with app.database.write() as tx:
-        return service.update_model(tx, caller, model, body)
+        return delivery.update_model(tx, caller, app.guards, model, body)

@@ -118,7 +118,7 @@ def delete(
     reason: Annotated[str, typer.Option(help="Why, for whoever asks in a year.")],
     json: Json = False,
 ) -> None:
-    """Retire a model and let its title go to another; its name, versions and history stay."""
+    """Retire a model of which nothing serves and let its title go to another; its name, versions and history stay."""
     show(
         connect(ctx).models.delete(name, reason),
         json,

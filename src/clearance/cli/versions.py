@@ -147,7 +147,7 @@ def delete(
     reason: Annotated[str, typer.Option(help="Why, for whoever asks in a year.")],
     json: Json = False,
 ) -> None:
-    """Leave a tombstone: it may never be used again and is left out of choices; digest, evidence and history stay."""
+    """Leave a tombstone of what serves nowhere: never used again, left out of choices; digest, evidence and history stay."""
     found = connect(ctx).versions.delete(model, number, reason)
     show(found, json, lambda version: say(f"{version.name} is deleted; what is known of it stays."))
 

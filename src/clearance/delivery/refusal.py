@@ -8,6 +8,12 @@ from clearance.policy.remedies import remedies
 from clearance.values import plain
 
 
+def called(model: str, number: int, title: str | None) -> str:
+    """Return what a version is called for people: also by its model's title, where that is not the model's name."""
+    name = f"{model}/{number}"
+    return f"version {number} of {title} ({name})" if title not in {None, "", model} else name
+
+
 def refusal_of(decision: Decision, title: str = "") -> Denied | None:
     """Return the error of a decision that denies: one line per rule that failed, and what to run next.
 
@@ -17,9 +23,7 @@ def refusal_of(decision: Decision, title: str = "") -> Denied | None:
         return None
     failing = [rule for rule in decision.rules if rule.blocks]
     many = "1 rule does not hold" if len(failing) == 1 else f"{len(failing)} rules do not hold"
-    name = f"{decision.model}/{decision.number}"
-    called = f"version {decision.number} of {title} ({name})" if title not in {"", decision.model} else name
-    head = f"{called} may not serve in {decision.environment}"
+    head = f"{called(decision.model, decision.number, title)} may not serve in {decision.environment}"
     lines = [f"{head}: {many if failing else decision.reason}", *(f"{rule.id}: {rule.message}" for rule in failing)]
     return Denied(
         "\n".join(lines),

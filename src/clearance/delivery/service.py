@@ -22,11 +22,14 @@ from clearance.delivery.rollouts import (
     resume_rollout,
     start_rollout,
 )
+from clearance.delivery.stopping import delete_model, delete_version, retire_version, update_model
 
 __all__ = [
     "abort_rollout",
     "all_pointers",
     "delete_alias",
+    "delete_model",
+    "delete_version",
     "environments",
     "get_pointer",
     "get_rollout",
@@ -41,8 +44,10 @@ __all__ = [
     "reconcile",
     "resolve_alias",
     "resume_rollout",
+    "retire_version",
     "rollback",
     "serving",
     "set_alias",
     "start_rollout",
+    "update_model",
 ]

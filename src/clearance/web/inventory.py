@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
+from clearance.delivery import service as delivery
 from clearance.errors import InvalidInput
 from clearance.registry import questionnaire, templates
 from clearance.registry import service as registry
@@ -59,5 +60,5 @@ async def assess(request: Request, name: str, app: App, caller: Keeper) -> Redir
 def retire(name: str, app: App, caller: Keeper, reason: Annotated[str, Form()] = "") -> RedirectResponse:
     """Retire a model with all its versions, for good; what still serves stops."""
     with app.database.write() as tx:
-        registry.update_model(tx, caller, name, ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason))
+        delivery.update_model(tx, caller, app.guards, name, ModelChange(lifecycle=Lifecycle.RETIRED, reason=reason))
     return back_to(f"/models/{name}")

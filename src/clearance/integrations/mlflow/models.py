@@ -75,22 +75,12 @@ def update_model(tx: Transaction, caller: Principal, context: Context, asked: As
     return _said(tx, context, asked["name"])
 
 
-def delete_model(tx: Transaction, caller: Principal, _context: Context, asked: Asked) -> Message:
+def delete_model(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Give the model's name free and retire it; its versions, evidence and history stay as they are.
 
-    Raises:
-        Conflict: something of it serves (`version_serves`).
+    Errors as of `delivery.delete_model`.
     """
-    model = locked_model(tx, asked["name"])
-    serving = delivery.list_pointers(tx, model)
-    if serving:
-        places = ", ".join(f"version {each.stable} in {each.environment}" for each in serving)
-        raise Conflict(
-            f"{asked['name']} serves: {places}; what serves can't be deleted",
-            code="version_serves",
-            hint="retire the model in Clearance first, which says who stopped it and why",
-        )
-    registry.delete_model(tx, caller, model, BY_CLIENT)
+    delivery.delete_model(tx, caller, context.guards, locked_model(tx, asked["name"]), BY_CLIENT)
     return {}
 
 

@@ -8,7 +8,6 @@ from clearance.access.model import Principal
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.delivery import service as delivery
-from clearance.errors import Conflict
 from clearance.integrations.mlflow import names, sources, store
 from clearance.integrations.mlflow.artifacts import service as artifacts
 from clearance.integrations.mlflow.context import (
@@ -100,22 +99,11 @@ def update_version(tx: Transaction, caller: Principal, context: Context, asked: 
 def delete_version(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Leave a tombstone, and take the aliases away that named the version.
 
-    Raises:
-        Conflict: it serves, or a rollout would have it serve (`version_serves`).
+    Errors as of `delivery.delete_version`.
     """
     names.parse_number(asked["version"])
     row = locked_version(tx, asked["name"], asked["version"])
-    for pointer in delivery.list_pointers(tx, row.model):
-        if row.number in {pointer.stable, pointer.candidate}:
-            raise Conflict(
-                f"version {row.number} of {row.title} serves in {pointer.environment}; what serves can't be deleted",
-                code="version_serves",
-                hint=f"let another version serve there first: `clearance promote {row.model} NUMBER --to {pointer.environment}`",
-            )
-    for alias in delivery.list_aliases(tx, context.guards, row.model):
-        if alias.number == row.number and alias.environment is None:
-            delivery.delete_alias(tx, caller, context.guards, row.model, alias.name)
-    registry.delete_version(tx, caller, row.model, row.number, BY_CLIENT)
+    delivery.delete_version(tx, caller, context.guards, row.model, row.number, BY_CLIENT)
     store.touch(tx, row.model)
     return {}
 
