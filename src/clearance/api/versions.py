@@ -45,11 +45,11 @@ def get_version(model: str, number: int, app: App, caller: Reader) -> Version:
 def get_file(model: str, number: int, path: str, app: App, caller: Reader) -> Response:
     """The bytes of one file of a version."""
     with app.database.read() as tx:
-        version = service.get_version(tx, model, number)
-    for file in version.files:
-        if file.path == path:
-            return blob_response(app.blobs, file.sha256)
-    raise NotFound(f"{version.name} has no file {path[:200]!r}", code="file_not_found")
+        tree = service.get_tree(tx, model, number)
+    file = tree.files.get(path)
+    if file is None:
+        raise NotFound(f"{tree.name} has no file {path[:200]!r}", code="file_not_found")
+    return blob_response(app.blobs, file.sha256)
 
 
 @router.get("/models/{model}/versions/{number}/completeness")

@@ -55,17 +55,30 @@ def get_version(tx: Transaction, model: str, number: int) -> Version:
     Raises:
         NotFound: no such model (`model_not_found`), or it has no such version (`version_not_found`).
     """
-    meant = rules.is_model_name(model) and 0 < number <= rules.LARGEST_NUMBER
-    found = store.find_version(tx, model, number) if meant else None
+    found = store.find_version(tx, model, number) if can_be_version(model, number) else None
     if found is None:
-        get_model(tx, model)
-        last = store.last_number(tx, model)
-        raise NotFound(
-            f"{model} has no version {number}",
-            code="version_not_found",
-            hint=f"its newest is {last}" if last else f"it has none yet: `clearance versions register {model} FOLDER`",
-        )
+        raise no_version(tx, model, number)
     return found
+
+
+def can_be_version(model: str, number: int) -> bool:
+    """Return whether a version can be called so at all, so that it may be looked for."""
+    return rules.is_model_name(model) and 0 < number <= rules.LARGEST_NUMBER
+
+
+def no_version(tx: Transaction, model: str, number: int) -> NotFound:
+    """Return that a model has no such version.
+
+    Raises:
+        NotFound: there is no such model (`model_not_found`).
+    """
+    get_model(tx, model)
+    last = store.last_number(tx, model)
+    return NotFound(
+        f"{model} has no version {number}",
+        code="version_not_found",
+        hint=f"its newest is {last}" if last else f"it has none yet: `clearance versions register {model} FOLDER`",
+    )
 
 
 def look_up(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> None:

@@ -3,11 +3,12 @@
 from clearance.registry.assessments import assess_model, assessments, lower_risk
 from clearance.registry.datasets import list_datasets, register_dataset
 from clearance.registry.lookup import check_named, get_dataset, get_model, get_pinned, get_version, identity, look_up
-from clearance.registry.models import create_model, delete_model, find_by_title, list_models, update_model
+from clearance.registry.models import create_model, delete_model, find_by_title, list_models, namesake, update_model
 from clearance.registry.needed import needed_blobs
 from clearance.registry.search import newest_versions, search_models
 from clearance.registry.stories import accept_capture, fill_provenance, set_contract
 from clearance.registry.tags import delete_tag, set_tag, tags
+from clearance.registry.trees import get_tree
 from clearance.registry.versions import (
     black_box_since,
     completeness,
@@ -40,6 +41,7 @@ __all__ = [
     "get_dataset",
     "get_model",
     "get_pinned",
+    "get_tree",
     "get_version",
     "identity",
     "lineage",
@@ -48,6 +50,7 @@ __all__ = [
     "list_versions",
     "look_up",
     "lower_risk",
+    "namesake",
     "needed_blobs",
     "newest_versions",
     "pin_version",

@@ -101,6 +101,8 @@ _LOCKED_MODEL = _MODEL.with_for_update()
 _VERSION = sa.select(versions).where(
     versions.c.model == sa.bindparam("model"), versions.c.number == sa.bindparam("number")
 )
+_HEAD = _VERSION.with_only_columns(versions.c.digest, versions.c.source, versions.c.status, versions.c.status_reason)
+_FILES = _VERSION.with_only_columns(versions.c.files)
 _LAST_NUMBER = sa.select(sa.func.max(versions.c.number)).where(versions.c.model == sa.bindparam("model"))
 _FIRST_WITHOUT_FILES = (
     sa.select(versions.c.created_at)
@@ -198,6 +200,17 @@ def find_version(tx: Transaction, model: str, number: int) -> Version | None:
         return None if row is None else _version(row)
 
     return tx.remember((versions, model, number), read)
+
+
+def find_head(tx: Transaction, model: str, number: int) -> sa.Row[Any] | None:
+    """Return digest, source, status and its reason of a version, without its other documents, which may be long."""
+    return tx.execute(_HEAD, {"model": model, "number": number}).first()
+
+
+def files_of(tx: Transaction, model: str, number: int) -> str:
+    """Return the files of a version that there is, as JSON."""
+    found: str = tx.execute(_FILES, {"model": model, "number": number}).scalar_one()
+    return found
 
 
 def look_up(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> None:

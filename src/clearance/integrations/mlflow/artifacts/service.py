@@ -13,7 +13,8 @@ from clearance.integrations.mlflow.artifacts import store
 from clearance.integrations.mlflow.artifacts.model import Artifact, FileInfos
 from clearance.registry import service as registry
 from clearance.registry.artifacts import claims
-from clearance.registry.model import File, Version, VersionStatus
+from clearance.registry.model import File, VersionStatus
+from clearance.registry.trees import Tree
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 
@@ -54,8 +55,7 @@ def find(tx: Transaction, caller: Principal, path: str) -> File:
     """
     inside = paths.version_path(path)
     if inside is not None:
-        files = (file for file in _version(tx, caller, inside).files if file.path == inside.path)
-        found = next(files, None)
+        found = _tree(tx, caller, inside).files.get(inside.path)
     else:
         artifact = store.find(tx, paths.check_path(path))
         found = None if artifact is None else File(path=path, size=artifact.size, sha256=artifact.sha256)
@@ -73,7 +73,7 @@ def listing(tx: Transaction, caller: Principal, folder: str) -> FileInfos:
     folder = folder.strip("/")
     inside = paths.version_path(folder)
     if inside is not None:
-        return FileInfos(files=paths.entries(_version(tx, caller, inside).files, inside.path))
+        return FileInfos(files=paths.entries(_tree(tx, caller, inside).files.values(), inside.path))
     if folder:
         paths.check_path(folder)
     return FileInfos(files=tuple(store.entries(tx, folder)))
@@ -126,13 +126,13 @@ def _logged_model(tx: Transaction, model_id: str) -> tuple[File, ...]:
     return tuple(store.as_file(artifact, folder) for artifact in artifacts)
 
 
-def _version(tx: Transaction, caller: Principal, inside: paths.VersionPath) -> Version:
+def _tree(tx: Transaction, caller: Principal, inside: paths.VersionPath) -> Tree:
     team = registry.get_model(tx, inside.model).team
     require(caller, Permission.READ, Place(model=inside.model, team=team))
-    version = registry.get_version(tx, inside.model, inside.number)
-    if version.status is VersionStatus.DELETED:
-        raise NotFound(f"{version.name} was deleted: {version.status_reason}", code="version_not_found")
-    return version
+    tree = registry.get_tree(tx, inside.model, inside.number)
+    if tree.status is VersionStatus.DELETED:
+        raise NotFound(f"{tree.name} was deleted: {tree.status_reason}", code="version_not_found")
+    return tree
 
 
 def _check_own(tx: Transaction, caller: Principal, path: str, present: Artifact | None) -> None:
