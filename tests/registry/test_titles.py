@@ -1,7 +1,8 @@
-"""A model may be named by its title, as MLflow's clients know it; a name always wins."""
+"""A model may be named by its title, as MLflow's clients know it; a name wins, unless it was a deleted model's."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,72 @@ def test_commands_take_the_title_and_show_it(shell: Shell, tmp_path: Path) -> No
     assert isinstance(shell.run("promote", "Car loan", "1").exception, Denied)
     assert shell.json("tags", "set", "Car loan", "a", "b") == {"a": "b"}
     assert shell.error("models", "show", "car loan").code == "model_not_found"
+
+
+def test_a_deleted_model_gives_its_name_to_the_living_one_that_is_called_so(shell: Shell, tmp_path: Path) -> None:
+    shell.text("models", "create", "loans", "--owner", "ada")
+    shell.text("models", "create", "loans-2", "--owner", "bo")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "model.onnx").write_bytes(b"model")
+    shell.text("versions", "register", "loans", str(tree))
+    shell.text("models", "delete", "loans", "--reason", "over")
+    assert shell.json("models", "show", "loans")["owner"] == "ada", "as long as no other is called so"
+    parts = Clearance(load({}, home=tmp_path / "home"))
+    with parts.database.write() as tx:
+        service.update_model(tx, ADA, "loans-2", ModelChange(title="loans"))
+    parts.close()
+    shown = shell.run("models", "show", "loans")
+    assert "owner       bo" in shown.stdout
+    assert "loans means loans-2 here" in shown.stderr
+    assert "clearance audit log --subject model/loans" in shown.stderr
+    assert json.loads(shell.run("versions", "list", "loans", "--json").stdout) == []
+    (tree / "model.onnx").write_bytes(b"another")
+    made = json.loads(shell.run("versions", "register", "loans", str(tree), "--json").stdout)
+    assert (made["model"], made["number"]) == ("loans-2", 1)
+    assert "loans-2/1 may not serve" in str(shell.run("promote", "loans", "1").exception)
+    assert json.loads(shell.run("tags", "set", "loans", "a", "b", "--json").stdout) == {"a": "b"}
+    told = shell.run("versions", "download", "loans", "1", str(tmp_path / "out")).stderr
+    assert told.count("loans means loans-2 here") == 1, "once, however many requests there are"
+    assert shell.run("models", "show", "loans-2").stderr == ""
+    leaves = shell.json("audit", "log", "--subject", "model/loans")
+    assert leaves[0]["event"] == "model.deleted"
+
+
+def test_only_a_deleted_model_gives_its_name_away(titled: Clearance) -> None:
+    with titled.database.write() as tx:
+        assert service.namesake(tx, "scores") is None
+        service.delete_model(tx, ADA, "scores", "over")
+        assert service.namesake(tx, "scores") == service.get_model(tx, "scores-2")
+        service.delete_model(tx, ADA, "scores-2", "over")
+        for name in ("scores", "scores-2", "Car loan", "nobody"):
+            assert service.namesake(tx, name) is None
+
+
+def test_the_api_knows_a_deleted_model_by_its_name_and_narrows_by_the_one_that_is_meant(
+    sqlite_parts: Clearance, as_user: Callable[[Principal], Client]
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        service.create_model(tx, ADA, NewModel(name="loans", owner="ada"))
+        service.delete_model(tx, ADA, "loans", "over")
+        service.create_model(tx, ADA, NewModel(name="loans-2", title="loans", owner="bo"))
+    narrowed = {
+        name: as_user(
+            Principal(
+                name="user:dev", roles=(Role.DEVELOPER,), scope=Scope(permissions=(Permission.READ,), models=(name,))
+            )
+        )
+        for name in ("loans", "loans-2")
+    }
+    for client in (as_user(ADA), narrowed["loans"]):
+        plain = client.http.client.get("/api/v1/models/loans", headers={"x-clearance-models": ""})
+        assert plain.json()["lifecycle"] == "retired"
+    for client in (as_user(ADA), narrowed["loans-2"]):
+        assert client.models.get("loans").owner == "bo"
+        assert list(client.alerts.list(model="loans")) == []
+    with pytest.raises(Forbidden):
+        narrowed["loans"].models.get("loans")
+    assert narrowed["loans-2"].http.client.get("/api/v1/models/loans", headers={"x-clearance-models": ""}).is_error
 
 
 def test_a_title_leads_nobody_to_what_they_may_not_see(

@@ -156,7 +156,9 @@ class Needs:
         self.anywhere = anywhere or permission is Permission.OWN
 
     async def __call__(self, request: Request) -> Principal:
-        return await self.admit(request, await known(request))
+        caller = await self.admit(request, await known(request))
+        await place.check_living(request)
+        return caller
 
     async def admit(self, request: Request, principal: Principal) -> Principal:
         """Return the principal as they stand towards what the request is about, or refuse.

@@ -70,6 +70,10 @@ OF_NO_MODEL = frozenset({"token_id", "key_id", "digest", "index", "older", "sess
 """Identifiers in paths of what belongs to no single model; a test holds every route against these two lists."""
 
 
+MEANT, LIVING = "x-clearance-models", "living"
+"""A header by which clients say that a name means a living model, where one is called by the name of a deleted one."""
+
+
 async def of(request: Request) -> tuple[Place, ...]:
     """Return what a request is about; first what it acts on, then where it takes that."""
     route = request.scope.get("route")
@@ -96,6 +100,36 @@ async def require_each(request: Request, caller: Principal, permission: Permissi
                 require(caller, permission, Place(model=model, team=_team(tx, model)))
 
     await run_in_threadpool(check)
+
+
+async def check_living(request: Request) -> None:
+    """Refuse a name that was a deleted model's, and is a living one's title now, where living models are meant (`MEANT`).
+
+    Raises:
+        NotFound: `model_not_found`, with the model that is meant; a client then asks again, as for any title.
+    """
+    route = request.scope.get("route")
+    if request.headers.get(MEANT) != LIVING or not isinstance(route, APIRoute):
+        return
+    name = _named(request, route, await _body(request, declared(route)))
+    if name is not None:
+        await run_in_threadpool(_check_living, request, name)
+
+
+def _check_living(request: Request, name: str) -> None:
+    from clearance.registry import service as registry
+
+    app: Clearance = request.app.state.clearance
+    with app.database.read() as tx:
+        other = registry.namesake(tx, name)
+    if other is not None:
+        raise NotFound(
+            f"the model {name} was deleted, and {other.name} is called so now",
+            code="model_not_found",
+            hint=f"{name} means {other.name} here, which is called so now. A deleted model has that name: "
+            f"`clearance audit log --subject model/{name}` and GET /api/v1/models/{name} tell of it.",
+            details={"title": name, "model": other.name, "deleted": True},
+        )
 
 
 def declared(route: APIRoute) -> frozenset[str]:
@@ -131,21 +165,30 @@ def _places(request: Request, route: APIRoute, body: dict[str, str]) -> tuple[Pl
         model = _model(tx, request, route, body)
         if model is None:
             return (Place(model=body.get("name"), team=body["team"]) if "team" in body else NOWHERE,)
-        model = _identity(tx, model)  # what was asked for by its title is asked for again by its name
         place = Place(model=model, team=_team(tx, model))
         return (place, Place(model=model, team=body["team"])) if "team" in body else (place,)
 
 
 def _model(tx: Transaction, request: Request, route: APIRoute, body: dict[str, str]) -> str | None:
-    in_path = model_in_path(route)
-    if in_path is not None:
-        return str(request.path_params[in_path])
+    named = _named(request, route, body)
+    if named is not None:
+        return _identity(tx, request, named)  # what was asked for by its title is asked for again by its name
     for name, model_of in OF_ID.items():
         if name in request.path_params:
             try:
                 return model_of(tx, str(request.path_params[name]))
             except NotFound:
                 return None
+    return None
+
+
+def _named(request: Request, route: APIRoute, body: dict[str, str]) -> str | None:
+    """Return what a request calls the model that it is about, None if it calls none."""
+    in_path = model_in_path(route)
+    if in_path is not None:
+        return str(request.path_params[in_path])
+    if not OF_ID.keys().isdisjoint(request.path_params):
+        return None
     if "model" in body:
         return body["model"]
     if any(each.name == "model" for each in route.dependant.query_params):
@@ -153,10 +196,11 @@ def _model(tx: Transaction, request: Request, route: APIRoute, body: dict[str, s
     return None
 
 
-def _identity(tx: Transaction, text: str) -> str:
+def _identity(tx: Transaction, request: Request, text: str) -> str:
     from clearance.registry import service as registry
 
-    return registry.identity(tx, text)
+    living = registry.namesake(tx, text) if request.headers.get(MEANT) == LIVING else None
+    return registry.identity(tx, text) if living is None else living.name
 
 
 def _team(tx: Transaction, model: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clearance.access.model import Principal, Role
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from clearance.app import Clearance
 
 
-def open_client(settings: Settings) -> Client:
-    """Return a client; in local mode it acts as the operating-system user, with admin rights."""
+def open_client(settings: Settings, aside: Callable[[str], None]) -> Client:
+    """Return a client; in local mode it acts as the operating-system user, with admin rights.
+
+    Args:
+        settings: which server, if any.
+        aside: told what the client takes a name for, where that is not plain.
+    """
     if settings.url:
-        return Client(settings.url, _token(settings))
+        return Client(settings.url, _token(settings), aside=aside)
     from clearance.client.transport import InProcessTransport
 
     opened: list[Clearance] = []
@@ -32,7 +38,8 @@ def open_client(settings: Settings) -> Client:
         opened[0].close()
 
     local = Principal(name=f"local:{getpass.getuser()}", roles=(Role.ADMIN,))
-    return Client("http://local", transport=InProcessTransport(load, {"clearance.principal": local}, end))
+    transport = InProcessTransport(load, {"clearance.principal": local}, end)
+    return Client("http://local", transport=transport, aside=aside)
 
 
 def _token(settings: Settings) -> str:

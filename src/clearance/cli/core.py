@@ -80,7 +80,7 @@ def connect(ctx: typer.Context) -> Client:
     from clearance.cli.connection import open_client
 
     settings = settings_of(ctx)
-    client = open_client(settings)
+    client = open_client(settings, _aside)
     ctx.call_on_close(client.close)
     if not settings.url and sys.stderr.isatty():
         note(f"local mode on {settings.home}, as {getpass.getuser()} with admin rights")
@@ -130,6 +130,12 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print an aside to standard error."""
     console(stderr=True).print(f"[dim]{text}[/dim]")
+
+
+def _aside(text: str) -> None:
+    from rich.markup import escape
+
+    note(escape(text))
 
 
 def fail(error: ClearanceError, as_json: bool = False) -> int:

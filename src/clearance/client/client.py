@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -38,16 +39,23 @@ class Client:
         token: bearer token; empty in local mode.
         transport: HTTP transport, where it is not the network.
         timeout: seconds to wait for an answer.
+        aside: told which model a name was taken for, where a deleted one has it too.
 
     Raises:
         InvalidInput: that is no address, or no token.
     """
 
     def __init__(
-        self, url: str, token: str = "", *, transport: httpx.BaseTransport | None = None, timeout: float = 300
+        self,
+        url: str,
+        token: str = "",
+        *,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 300,
+        aside: Callable[[str], None] | None = None,
     ) -> None:
         made = connections(url, token, transport=transport, timeout=timeout)
-        self.http = Http(made, at_once=_AT_ONCE if transport is None else 1)
+        self.http = Http(made, at_once=_AT_ONCE if transport is None else 1, aside=aside)
 
     @cached_property
     def models(self) -> Models:

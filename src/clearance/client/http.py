@@ -16,6 +16,8 @@ from clearance.values import Page, misfits, parse_json, plain
 T = TypeVar("T")
 _BY_KIND = {kind.kind: kind for kind in KINDS}
 _API = "/api/v1"
+_MEANT = {"x-clearance-models": "living"}
+"""A name means a living model, if one is called by the name of a deleted one."""
 
 
 def _page_of(kind: Any) -> Any:
@@ -68,11 +70,15 @@ class Http:
     Args:
         client: the connections.
         at_once: how many requests make sense at the same time; the application in this process takes one.
+        aside: told, once, which model a name was taken for where a deleted one has it too.
     """
 
-    def __init__(self, client: httpx.Client, at_once: int = 1) -> None:
+    def __init__(self, client: httpx.Client, at_once: int = 1, aside: Callable[[str], None] | None = None) -> None:
         self.client = client
         self.at_once = at_once
+        self._aside = aside
+        self._told: set[str] = set()
+        client.headers.update(_MEANT)
 
     def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """GET and decode; query parameters that are None are left out."""
@@ -112,7 +118,7 @@ class Http:
         try:
             self._fetch(path, write)
         except NotFound as error:
-            meant = titles.meant(error, path, {})
+            meant = self._meant(error, path, {})
             if meant is None:
                 raise
             self._fetch(meant[0], write)
@@ -144,10 +150,18 @@ class Http:
         try:
             return self._ask(method, path, **options)
         except NotFound as error:
-            meant = titles.meant(error, path, options)
+            meant = self._meant(error, path, options)
             if meant is None:
                 raise
         return self._ask(method, meant[0], **meant[1])
+
+    def _meant(self, error: NotFound, path: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """Return the request that was meant, and tell of it if the name is a deleted model's too."""
+        found = titles.meant(error, path, options)
+        if found is not None and error.details.get("deleted") and self._aside and error.hint not in self._told:
+            self._told.add(error.hint)
+            self._aside(error.hint)
+        return found
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

@@ -1,7 +1,8 @@
 """A request about a model that was named by its title, said again with its name; pure.
 
 A server knows models by their names, which stay; people know them by their titles, as MLflow's clients do. Asked about a
-title, it answers that there is no such model, and which one has that title. A name always wins: it is found at once.
+title, it answers that there is no such model, and which one has that title. A name wins, for it is found at once: but that of
+a deleted model gives way to the living one that is called so now, and a client says by a header that it means that.
 """
 
 from __future__ import annotations

@@ -127,6 +127,12 @@ def find_by_title(tx: Transaction, title: str) -> Model | None:
     return store.find_title(tx, title)
 
 
+def namesake(tx: Transaction, name: str) -> Model | None:
+    """Return the living model that is called by the name of a deleted one, and so is meant by it now; None without one."""
+    deleted = store.find_model(tx, name) if rules.is_model_name(name) else None
+    return store.find_title(tx, name) if deleted is not None and deleted.title is None else None
+
+
 def list_models(tx: Transaction, *, cursor: str | None = None, limit: int = 100) -> Page[Model]:
     """Return a page of models, by name."""
     if cursor is not None and not rules.is_model_name(cursor):
