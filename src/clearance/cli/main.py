@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 from dataclasses import replace
 from typing import Annotated, Any
@@ -127,10 +128,23 @@ def root(
 def main() -> None:
     """Run the command line; exit 0 done, 1 denied or failed verification, 2 wrong use."""
     gc.set_threshold(_BETWEEN_COLLECTIONS)
+    signal.signal(signal.SIGTERM, _end)
     try:
         _run()
+    except _Terminated:
+        sys.stdout.flush()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)  # whoever sent it sees that it was obeyed
     finally:
         gc.freeze()  # what is left ends with the process: to look through it once more took a quarter of a small command
+
+
+class _Terminated(SystemExit):
+    """Somebody asks this process to end: what a command has begun to write is removed on the way out."""
+
+
+def _end(_signal: int, _frame: object) -> None:
+    raise _Terminated
 
 
 def _run() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,25 +113,68 @@ class Sink:
 
 @contextmanager
 def appear(target: Path) -> Iterator[Path]:
-    """Yield a path beside the target; what the block makes there appears at the target whole, or not at all.
+    """Yield a path in a folder beside the target; what the block makes there appears at the target whole, or not at all.
+
+    What a killed process left of the same target is removed.
 
     Raises:
         InvalidInput: the target is there already, or can't be written.
     """
-    making = target.with_name(f".{target.name[:_SHORT]}.{secrets.token_hex(4)}")
     try:
         if target.exists():
             raise InvalidInput(f"{target} is there already", code="target_exists", hint="name one that is not")
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield making
-        making.replace(target)
+        _remove_left(target)
+        with _beside(target) as folder:
+            making = folder / target.name
+            yield making
+            making.replace(target)
     except OSError as error:
         raise InvalidInput(f"{target} can't be written: {error.strerror}", code="target_unwritable") from error
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside a target; its lock says that somebody is at work in it."""
+    while True:
+        folder = target.with_name(f".{target.name[:_SHORT]}.{secrets.token_hex(4)}")
+        folder.mkdir(mode=0o700)
+        lock = _lock(folder)
+        if folder.exists():  # else somebody saw it before it was locked, and took it for left
+            break
+    try:
+        yield folder
     finally:
-        if making.is_dir():
-            shutil.rmtree(making)
-        elif making.exists():
-            making.unlink()
+        shutil.rmtree(folder)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_left(target: Path) -> None:
+    """Remove what others began to make of this target, unless they are at it, or it is something else."""
+    named = re.compile(re.escape(f".{target.name[:_SHORT]}.") + "[0-9a-f]{8}")
+    for left in target.parent.iterdir():
+        if named.fullmatch(left.name) and left.is_dir() and not left.is_symlink():
+            lock = _lock(left)
+            if lock is not None:
+                if {inside.name for inside in left.iterdir()} <= {target.name}:
+                    shutil.rmtree(left)
+                os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder for as long as the descriptor is open; None where somebody else has, or where there are no such locks."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _open_plain(path: str, flags: int) -> int:
