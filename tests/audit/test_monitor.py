@@ -262,13 +262,57 @@ def test_publishing_writes_only_what_is_new_and_keeps_what_the_last_checkpoint_n
     again = publish(world.parts, world.public)
     assert (again.before, again.size, again.tiles) == (600, 800, 5), "two tiles that are full now, three partial ones"
     for path, changed in full.items():
-        assert path.name in {"checkpoint", "keys.json"} or path.stat().st_mtime_ns == changed, path
+        assert path.name in {"checkpoint", "newest", "keys.json"} or path.stat().st_mtime_ns == changed, path
     assert (world.public / "tile/0/002.p/88").exists(), "who still reads the checkpoint before finds its tiles"
     write(world.parts, 10)
     publish(world.parts, world.public)
     assert not (world.public / "tile/0/002.p/88").exists()
     assert publish(world.parts, world.public).tiles == 0
     assert world.look(everything=True).ok
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _other(path: Path) -> None:
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+
+
+@pytest.mark.parametrize(
+    ("path", "damage"),
+    [
+        *(
+            (path, Path.unlink)
+            for path in ("tile/0/000", "tile/entries/001", "tile/1/000.p/2", "tile/entries/002.p/88")
+        ),
+        *((path, _cut) for path in ("tile/0/000", "tile/entries/001", "tile/0/002.p/88", "tile/entries/002.p/88")),
+        *((path, _other) for path in ("tile/1/000.p/2", "tile/0/002.p/88")),
+    ],
+)
+@pytest.mark.parametrize("grows", [0, 3])
+def test_publishing_again_mends_what_is_missing_or_cut(
+    world: World, path: str, damage: Callable[[Path], None], grows: int
+) -> None:
+    damage(world.public / path)
+    write(world.parts, grows)
+    again = publish(world.parts, world.public)
+    replaced = grows and path.rpartition("/")[0] in {"tile/0/002.p", "tile/entries/002.p"}
+    assert again.mended == (0 if replaced else 1), "what has grown meanwhile is written in any case"
+    assert world.look(everything=True).ok
+    assert publish(world.parts, world.public).mended == 0
+
+
+def test_a_copy_that_was_broken_off_is_completed(world: World) -> None:
+    (world.public / "checkpoint").unlink()
+    _cut(world.public / "tile/entries/000")
+    (world.public / "tile/0/001").unlink()
+    again = publish(world.parts, world.public)
+    assert (again.before, again.size) == (0, 600)
+    assert world.look(everything=True).ok
+    (world.public / "checkpoint").write_text("clearance.local/log\n60")
+    with pytest.raises(Conflict, match="the checkpoint that was published can't be read"):
+        publish(world.parts, world.public)
 
 
 def test_publishing_goes_on_where_it_was_interrupted(world: World) -> None:
@@ -316,6 +360,11 @@ def test_an_object_store_takes_the_same_files(world: World, tmp_path: Path) -> N
     publishing.publish(Served(world.parts), target)
     found = monitor.look(open_source(f"file://{tmp_path / 'bucket'}"), Watch(pinned=world.pinned))
     assert (found.sighting.ok, found.sighting.size) == (True, 700)
+    assert publishing.publish(Served(world.parts), target).mended == 0
+    target.remove("tile/entries/001")
+    target.write("tile/0/001", b"cut")
+    assert publishing.publish(Served(world.parts), target).mended == 2
+    assert monitor.look(target, Watch(pinned=world.pinned, everything=True)).sighting.ok
     with pytest.raises(NotFound):
         target.read("nothing")
     with pytest.raises(InvalidInput, match="nothing to write to"):

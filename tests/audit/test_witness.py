@@ -15,18 +15,28 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from clearance import server
+from clearance.access import service as access
+from clearance.access.model import NewToken, Role
 from clearance.app import Clearance
-from clearance.audit import checkpoint, log, monitor, store, tree
+from clearance.audit import checkpoint, log, monitor, publishing, store, tree
 from clearance.audit.checkpoint import WITNESS, Checkpoint, Verifier
+from clearance.audit.events import Event
 from clearance.audit.model import Suspicion
 from clearance.audit.monitor import Watch
+from clearance.audit.sources import Folder
 from clearance.audit.witness import Request, Witness, parse_request, serve
 from clearance.audit.witnessing import Outside, Witnesses, parse_witnesses
+from clearance.cli.main import app as cli
 from clearance.errors import InvalidInput, Unavailable, VerificationFailed
+from clearance.settings import load
 from tests.audit.writing import Served, newest, size, write
+from tests.conftest import person
 
 NOW = 1_767_600_000
 
@@ -88,6 +98,64 @@ def test_the_published_checkpoint_is_the_newest_that_enough_witnesses_vouched_fo
         status = witnesses.status(tx, parts.log_keys)
         assert log.verify(tx, parts.log_verifier).ok
     assert [(each.witness, each.size) for each in status.cosignatures] == [("one", 305), ("two", 5)]
+
+
+def test_what_no_witness_vouched_for_yet_is_told_by_publishing_status_and_monitor(
+    parts: Clearance, outsiders: tuple[Outsider, Outsider], tmp_path: Path
+) -> None:
+    one, two = outsiders
+    witnesses = Witnesses(parts.database, [one.asked, two.asked], 0)
+    watch = Watch(pinned=parts.log_verifier, witnesses=[one.witness.verifier, two.witness.verifier], quorum=2)
+
+    class Published(Served):
+        def read(self, path: str) -> bytes:
+            with self.parts.database.read() as tx:
+                return log.published_file(tx, self.parts.log_keys, path, witnesses.quorum)
+
+    witnesses.turn()
+    two.close()
+    done = publishing.publish(Published(parts), Folder(tmp_path / "public"))
+    assert (done.size, done.waiting, done.waiting_since) == (5, 0, None)
+    write(parts, 300)
+    witnesses.turn()
+    done = publishing.publish(Published(parts), Folder(tmp_path / "public"))
+    with parts.database.read() as tx:
+        status = witnesses.status(tx, parts.log_keys)
+        (first,) = log.following(tx, 5, Event, 1)
+    assert (done.size, done.waiting, done.waiting_since) == (5, 300, first.at)
+    assert (status.waiting, status.waiting_since, status.behind) == (300, first.at, ("two",))
+    sighting = monitor.look(Folder(tmp_path / "public"), watch).sighting
+    assert (sighting.ok, sighting.size, sighting.waiting) == (True, 5, 300), sighting.findings
+    (tmp_path / "public" / "newest").write_text(newest(parts).replace("305", "306"))
+    (finding,) = monitor.look(Folder(tmp_path / "public"), watch).sighting.findings
+    assert (finding.kind, finding.path) == (Suspicion.SIGNATURE, "newest")
+    (tmp_path / "public" / "newest").unlink()
+    assert monitor.look(Folder(tmp_path / "public"), watch).sighting.waiting == 0, "other publishers need not tell"
+
+
+def test_the_command_and_the_console_say_who_did_not_vouch_and_since_when(tmp_path: Path) -> None:
+    first = Clearance(load({}, home=tmp_path / "home"))
+    write(first, 5)
+    away = Outsider("away", first, tmp_path)
+    first.close()
+    environment = {"CLEARANCE_LOG_WITNESSES": f"{away.witness.verifier.text()} {away.url}"}
+    parts = Clearance(load(environment, home=tmp_path / "home"))
+    parts.witnesses.turn()
+    away.close()
+    with parts.database.write() as tx:
+        token = access.issue_token(tx, person("ada"), NewToken(name="ada", roles=(Role.ADMIN,))).secret
+    words = ["--home", str(tmp_path / "home"), "audit", "publish", str(tmp_path / "public")]
+    done = CliRunner().invoke(cli, words, env=environment, catch_exceptions=False)
+    said = " ".join(done.stdout.split())
+    assert "5 leaves published" in said
+    assert "1 leaf is not vouched for yet, since 20" in said
+    assert "away did not cosign" in said
+    with TestClient(server.create(parts), base_url="https://console") as client:
+        client.post("/login", data={"token": token})
+        page = client.get("/audit").text
+    assert "not vouched for yet, since 20" in page
+    assert "away did not cosign" in page
+    parts.close()
 
 
 def test_a_witness_vouches_for_nothing_but_growth(parts: Clearance, outsiders: tuple[Outsider, Outsider]) -> None:

@@ -55,7 +55,7 @@ def status(app: App, caller: Auditor) -> LogStatus:
 
 @router.get("/tlog/{path:path}", response_class=Response)
 def published(path: str, app: App, caller: Annotated[Principal, Depends(_PUBLISHED)]) -> Response:
-    """A file of the log as it is published (C2SP tlog-tiles): `checkpoint`, `keys.json`, `tile/0/000`, `tile/entries/000.p/5`."""
+    """A file of the log as it is published (C2SP tlog-tiles): `checkpoint`, `newest`, `keys.json`, `tile/0/000`."""
     with app.database.read() as tx:
         content = log.published_file(tx, app.log_keys, path, app.witnesses.quorum)
     full = path.startswith("tile/") and ".p/" not in path

@@ -221,7 +221,7 @@ def prove_consistency(tx: Transaction, older: int, newer: int | None = None) -> 
 
 
 def published_file(tx: Transaction, keys: LogKeys, path: str, quorum: int) -> bytes:
-    """Return a file of the log as it is published: `checkpoint`, `keys.json`, or a tile.
+    """Return a file of the log as it is published: `checkpoint`, `newest`, `keys.json`, or a tile.
 
     Args:
         tx: the transaction.
@@ -236,6 +236,8 @@ def published_file(tx: Transaction, keys: LogKeys, path: str, quorum: int) -> by
     """
     if path == publishing.CHECKPOINT:
         return published_checkpoint(tx, quorum).encode()
+    if path == publishing.NEWEST:
+        return (store.latest_checkpoint(tx) or "").encode()
     if path == publishing.KEYS:
         return publishing.keys_file(succession(tx, keys))
     return store.tile(tx, tiles.parse_path(path))

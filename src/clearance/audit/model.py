@@ -101,12 +101,24 @@ class Verification:
 
 @value
 class Published:
-    """What publishing did: the log's name, how many leaves are published now and were before, and the tiles written."""
+    """What publishing did.
+
+    Attributes:
+        origin: the log's name.
+        size, before: how many leaves are published now, and were before.
+        tiles: how many tiles and bundles were written because the log grew.
+        mended: how many of those before were missing or cut, and were written anew.
+        waiting: how many leaves the log has beyond, which too few witnesses have vouched for yet.
+        waiting_since: when the first of them was appended.
+    """
 
     origin: str
     size: int
     before: int
     tiles: int
+    mended: int = 0
+    waiting: int = 0
+    waiting_since: datetime | None = None
 
 
 class Suspicion(StrEnum):
@@ -135,7 +147,8 @@ class Finding:
 class Sighting:
     """What a monitor saw: the log's size and root (base64), the size it knew before, and what is wrong, if anything.
 
-    `cosigned` says when (seconds since 1970) each witness that was asked for vouched for the checkpoint.
+    `cosigned` says when (seconds since 1970) each witness that was asked for vouched for the checkpoint; `waiting` how many
+    leaves the log has signed beyond it, which too few witnesses have vouched for yet.
     """
 
     ok: bool
@@ -147,6 +160,7 @@ class Sighting:
     verifier: str
     cosigned: Mapping[str, int]
     findings: tuple[Finding, ...]
+    waiting: int = 0
 
 
 @value
@@ -161,7 +175,13 @@ class Cosignature:
 
 @value
 class LogStatus:
-    """Where the log stands for outsiders: its keys, its newest checkpoint, the one that is published, and who vouches for it."""
+    """Where the log stands for outsiders: its keys, its newest checkpoint, the one that is published, and who vouches for it.
+
+    Attributes:
+        waiting: how many leaves too few witnesses have vouched for yet, so that they are not published.
+        waiting_since: when the first of them was appended.
+        behind: the witnesses that have not vouched for the newest checkpoint.
+    """
 
     keys: tuple[LogKey, ...]
     checkpoint: str
@@ -169,6 +189,9 @@ class LogStatus:
     witnesses: tuple[str, ...]
     quorum: int
     cosignatures: tuple[Cosignature, ...]
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    behind: tuple[str, ...] = ()
 
 
 @request

@@ -97,7 +97,7 @@ def look(source: Source, watch: Watch, kept: str | None = None) -> Look:
     findings: list[Finding] = []
     cosigned: Mapping[str, int] = {}
     keys: Succession | None = None
-    checked = 0
+    checked = waiting = 0
     try:
         note = _text(files.read(publishing.CHECKPOINT))
         keys = _keys_of(files, watch.pinned)
@@ -113,6 +113,7 @@ def look(source: Source, watch: Watch, kept: str | None = None) -> Look:
                 )
             )
         _check_growth(files, before, signed)
+        waiting = _waiting(files, keys, signed) if watch.quorum else 0
         start = 0 if watch.everything else before.size
         checked = signed.size - start
         findings += _check_leaves(files, start, signed)
@@ -120,7 +121,7 @@ def look(source: Source, watch: Watch, kept: str | None = None) -> Look:
         findings.append(wrong.finding)
     except VerificationFailed as error:
         path = str(error.details.get("path", publishing.CHECKPOINT))
-        kind = Suspicion.SIGNATURE if path == publishing.CHECKPOINT else Suspicion.EDITED
+        kind = Suspicion.EDITED if path.startswith("tile/") else Suspicion.SIGNATURE
         findings.append(Finding(kind=kind, message=error.message, path=path))
     sighting = Sighting(
         ok=not findings,
@@ -132,6 +133,7 @@ def look(source: Source, watch: Watch, kept: str | None = None) -> Look:
         verifier=(keys.newest if keys else watch.pinned).text(),
         cosigned=cosigned,
         findings=tuple(findings),
+        waiting=waiting,
     )
     return Look(sighting, note, _evidence(files, kept, watch.seen, findings))
 
@@ -199,6 +201,22 @@ def _outsiders(files: _Files, keys: Succession, watch: Watch, signed: Checkpoint
         elif _root_at(files, other.size, signed.size) != other.root:
             message = f"somebody was shown another log of {other.size} leaves, signed by the same key"
             yield Finding(kind=Suspicion.FORKED, message=message)
+
+
+def _waiting(files: _Files, keys: Succession, signed: Checkpoint) -> int:
+    """Return how many leaves the log has signed beyond the checkpoint that its witnesses vouched for."""
+    try:
+        note = _text(files.source.read(publishing.NEWEST))
+    except NotFound:  # published by another program, which need not tell
+        return 0
+    files.read_now[publishing.NEWEST] = note.encode()
+    try:
+        newest = keys.verify(note)
+    except VerificationFailed as error:
+        raise _Wrong(Suspicion.SIGNATURE, error.message, publishing.NEWEST) from error
+    if newest.size == signed.size and newest.root != signed.root:
+        raise _Wrong(Suspicion.FORKED, f"there are two logs of {signed.size} leaves, both signed", publishing.NEWEST)
+    return max(0, newest.size - signed.size)
 
 
 def _root_at(files: _Files, size: int, present: int) -> bytes:

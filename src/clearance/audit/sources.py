@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,10 +26,19 @@ class Source(Protocol):
 
 
 class Target(Source, Protocol):
-    """What a log is published to."""
+    """What a log is published to.
+
+    Attributes:
+        tears: whether a file can be there in part, as after a copy that was broken off.
+    """
+
+    tears: bool
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file at once: who reads sees all of it or none."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return the tiles and bundles that are there by their paths, with their bytes."""
 
     def narrower(self, path: str) -> list[str]:
         """Return the paths of the partial tiles that lie beside a full one."""
@@ -39,6 +49,8 @@ class Target(Source, Protocol):
 
 class Folder:
     """A log in a folder, as any web server publishes it."""
+
+    tears = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,6 +74,10 @@ class Folder:
                 code="log_unwritable",
                 hint="nothing published before is lost",
             ) from error
+
+    def sizes(self) -> Mapping[str, int]:
+        found = (self.folder / "tile").rglob("*")
+        return {each.relative_to(self.folder).as_posix(): each.stat().st_size for each in found if each.is_file()}
 
     def narrower(self, path: str) -> list[str]:
         folder = self.folder / f"{path}.p"
@@ -118,6 +134,8 @@ class Web:
 class Bucket:
     """A log in an object store, by a URL that obstore knows: `s3://bucket/prefix`, `gs://…`, `az://…`."""
 
+    tears = False  # an object is there whole or not at all
+
     def __init__(self, url: str) -> None:
         try:
             import obstore
@@ -146,6 +164,9 @@ class Bucket:
             self._obstore.put(self._store, path, content)
         except OSError as error:
             raise Unavailable(f"{self.url}/{path} can't be written: {error}", code="log_unwritable") from error
+
+    def sizes(self) -> Mapping[str, int]:
+        return {each["path"]: each["size"] for part in self._obstore.list(self._store, prefix="tile") for each in part}
 
     def narrower(self, path: str) -> list[str]:
         return [each["path"] for part in self._obstore.list(self._store, prefix=f"{path}.p") for each in part]

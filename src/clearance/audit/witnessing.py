@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clearance.audit import checkpoint, log, store
 from clearance.audit.checkpoint import WITNESS, Verifier
+from clearance.audit.events import Event
 from clearance.audit.keys import LogKeys
 from clearance.audit.model import Cosignature, LogStatus
 from clearance.audit.witness import ADD_CHECKPOINT, SIZE_TYPE, Request
@@ -111,13 +112,19 @@ class Witnesses:
             for name, line, at in store.cosigned(tx, size)
             if sizes[name] == size
         ]
+        newest, published = store.size(tx), log.published_checkpoint(tx, self.quorum)
+        shown = checkpoint.parse(published).size if published else 0
+        waiting = log.following(tx, shown, Event, 1) if shown < newest else []
         return LogStatus(
             keys=log.succession(tx, keys),
             checkpoint=store.latest_checkpoint(tx) or "",
-            published=log.published_checkpoint(tx, self.quorum),
+            published=published,
             witnesses=tuple(each.verifier.text() for each in self.asked),
             quorum=self.quorum,
             cosignatures=tuple(sorted(lines, key=lambda each: each.witness)),
+            waiting=newest - shown,
+            waiting_since=waiting[0].at if waiting else None,
+            behind=tuple(name for each in self.asked if sizes.get(name := each.verifier.name, 0) < newest),
         )
 
     def _post(self, client: httpx.Client, outside: Outside, before: int, note: str) -> httpx.Response:

@@ -16,7 +16,7 @@ from clearance.audit.checkpoint import WITNESS, parse_verifier
 from clearance.audit.checkpoint import parse as parse_checkpoint
 from clearance.audit.checkpoint import verify as verify_checkpoint
 from clearance.audit.events import Event
-from clearance.audit.model import Entry, LogKey, ProvenEntry, ProvenGrowth, Sighting, Verification
+from clearance.audit.model import Entry, LogKey, ProvenEntry, ProvenGrowth, Published, Sighting, Verification
 from clearance.audit.proofs import Succession, check_consistency, check_inclusion, check_succession
 from clearance.audit.sources import open_source, open_target
 from clearance.cli.core import DENIED, Json, Limit, Port, connect, folder_of, note, read_file, say, show, table
@@ -152,17 +152,26 @@ def publish(
     target: Annotated[str, typer.Argument(help="Folder that a web server publishes, or s3://bucket/prefix.")],
     json: Json = False,
 ) -> None:
-    """Write the log as static files that anybody can mirror and verify (C2SP tlog-tiles); only what is new is written.
+    """Write the log as static files that anybody can mirror and verify (C2SP tlog-tiles): what is new, missing or cut.
 
     The leaves name people: who did what, when.
     """
-    show(
-        publishing.publish(connect(ctx).audit, open_target(_named(target))),
-        json,
-        lambda found: say(
-            f"{found.origin}: {found.size} leaves published, {found.before} before; {found.tiles} tiles written"
-        ),
-    )
+    log = connect(ctx).audit
+
+    def render(found: Published) -> None:
+        mended = f", {found.mended} that were missing or cut written anew" if found.mended else ""
+        say(
+            f"{found.origin}: {found.size} leaves published, {found.before} before; {found.tiles} tiles written{mended}"
+        )
+        if found.waiting and found.waiting_since:
+            behind = ", ".join(log.status().behind)
+            say(
+                f"[yellow]{_leaves_are(found.waiting)} not vouched for yet[/], since "
+                f"{found.waiting_since:%Y-%m-%d %H:%M:%S} UTC, and so not published: {escape(behind)} did not cosign. "
+                "The server's log says why."
+            )
+
+    show(publishing.publish(log, open_target(_named(target))), json, render)
 
 
 @app.command("monitor")
@@ -308,6 +317,10 @@ def _trusted(log: Audit, pin: str | None) -> Succession:
     return check_succession(keys, parse_verifier(keys[-1].verifier if pin is None else pin))
 
 
+def _leaves_are(number: int) -> str:
+    return "1 leaf is" if number == 1 else f"{number:,} leaves are"
+
+
 def _render_sighting(found: Sighting, evidence: Path) -> None:
     if found.ok:
         say(
@@ -316,6 +329,8 @@ def _render_sighting(found: Sighting, evidence: Path) -> None:
         say(f"root {found.root}, signed by {escape(found.verifier)}")
         for name, at in sorted(found.cosigned.items()):
             say(f"{escape(name)} vouched for it at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC")
+        if found.waiting:
+            say(f"[yellow]{_leaves_are(found.waiting)} not vouched for yet[/], signed by the log since then")
         return
     say(f"[red bold]something is wrong[/] with {escape(found.origin)}:")
     for finding in found.findings:
