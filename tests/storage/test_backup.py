@@ -461,6 +461,40 @@ def test_a_checkpoint_that_was_kept_before_a_rotation_is_still_good(loan: Cleara
             assert proven.returncode == 0, proven.stderr
 
 
+def test_a_checkpoint_from_after_a_rotation_shows_that_the_log_would_be_cut_off(
+    loan: Clearance, tmp_path: Path
+) -> None:
+    home = loan.settings.home
+    first = loan.settings.keys / "log.pem"
+    loan.settings.lake.joinpath("events", "_delta_log").mkdir(parents=True)
+    loan.settings.lake.joinpath("events", "_delta_log", "0.json").write_text("{}")
+    save(loan, tmp_path / "b.tar", "lake", "artifacts")
+    before = log_size(loan)
+    second = rotate(loan)
+    seen = tmp_path / "seen"
+    seen.write_text(run(home, "audit", "checkpoint").stdout)
+    with loan.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="later", owner="user:ada"))
+    newest = tmp_path / "newest"
+    newest.write_text(run(home, "audit", "checkpoint").stdout)
+    for name, keys, kept, signed in (
+        ("the old key", (first,), seen, True),
+        ("only the old key", (first,), newest, False),
+        ("both", (first, second), newest, True),
+    ):
+        target = keys_of(tmp_path / name, *keys)
+        done = run(target, "db", "restore", str(tmp_path / "b.tar"), "--seen", str(kept), "--json")
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["code"]) == (2, "log_would_shrink"), (name, error)
+        assert f"this backup's log has {before} leaves, but " in error["message"]
+        assert ("no key at hand signed" not in error["message"]) == signed, name
+        assert not [each.name for each in target.iterdir() if each.is_dir() and each.name in {"lake", "artifacts"}]
+    other = tmp_path / "other"
+    other.write_text(newest.read_text().replace("clearance.local/log", "bank.example/log"))
+    code, _ = restored(keys_of(tmp_path / "another", first), tmp_path / "b.tar", "--seen", str(other))
+    assert code == 2
+
+
 def test_the_commands_do_not_go_through_a_server(tmp_path: Path) -> None:
     refused = run(tmp_path, "--url", "http://127.0.0.1:1", "db", "status", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "local_only")

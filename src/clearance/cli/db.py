@@ -153,7 +153,7 @@ def _check_log(parts: Clearance, tx: Transaction, held: frozenset[str], kept: st
 
     A key that came with the archive counts only where there was none: else whoever forged the log would bring it.
     """
-    from clearance.audit import log, proofs
+    from clearance.audit import checkpoint, log, proofs
 
     keys = parts.settings.keys
     trusted = held or parts.log_keys.held()
@@ -177,14 +177,38 @@ def _check_log(parts: Clearance, tx: Transaction, held: frozenset[str], kept: st
     if kept is None:
         return
     known = proofs.check_succession(log.succession(tx, parts.log_keys), verifier)
-    seen = known.verify_kept(kept)
-    if seen.size > found.leaves:
+    seen = checkpoint.parse(kept)
+    if seen.origin != verifier.name:
         raise Conflict(
-            f"this backup's log has {found.leaves} leaves, but {seen.size} were seen: restoring it would cut the log off",
-            code="log_would_shrink",
-            hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints",
+            f"the checkpoint is of the log {seen.origin!r}, and this backup's log is {verifier.name!r}",
+            code="seen_other_log",
+            hint="give a checkpoint of this log, or restore a backup of the other",
         )
+    if seen.size > found.leaves:
+        signed = _signed_here(parts, kept)
+        by = "" if signed else ", by a checkpoint that no key at hand signed, as one is after a rotation"
+        raise Conflict(
+            f"this backup's log has {found.leaves} leaves, but {seen.size} were seen{by}: "
+            "restoring it would cut the log off",
+            code="log_would_shrink",
+            hint="restore a newer backup; if there is none, leave --seen out, and tell whoever keeps checkpoints"
+            + ("" if signed else f"; with the log's newest key in {keys} the checkpoint can be verified"),
+        )
+    known.verify_kept(kept)
     proofs.check_consistency(log.prove_consistency(tx, seen.size), known, kept)
+
+
+def _signed_here(parts: Clearance, note: str) -> bool:
+    """Tell whether a key in the folder of keys signed a checkpoint, one that the restored log does not know among them."""
+    from clearance.audit import checkpoint
+
+    for verifier in parts.log_keys.held():
+        try:
+            checkpoint.verify(note, checkpoint.parse_verifier(verifier))
+        except VerificationFailed:
+            continue
+        return True
+    return False
 
 
 def _render_status(found: SchemaStatus) -> None:

@@ -320,10 +320,11 @@ def _continue_numbering(connection: sa.Connection, table: sa.Table) -> None:
 
 
 class _Placed:
-    """The files that a restore put into their places, to be taken away again if it fails."""
+    """The files that a restore put into their places, and the folders made for them, to be taken away again if it fails."""
 
     def __init__(self) -> None:
         self._made: list[Path] = []
+        self._folders: list[Path] = []
 
     def put(self, tar: tarfile.TarFile, stored: Stored, target: Path) -> None:
         if target.exists():
@@ -336,6 +337,7 @@ class _Placed:
                 code="file_differs",
                 hint="restore into an empty data folder, or move this file away; nothing was changed",
             )
+        self._folders += [each for each in reversed((target.parent, *target.parent.parents)) if not each.exists()]
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if stored.private else 0o777)
         part = target.with_name(f".{target.name}.{os.getpid()}")
         try:
@@ -353,6 +355,9 @@ class _Placed:
         for path in self._made:
             with suppress(OSError):
                 path.unlink()
+        for folder in reversed(self._folders):
+            with suppress(OSError):  # somebody put something there meanwhile
+                folder.rmdir()
 
 
 @contextmanager
