@@ -80,6 +80,12 @@ class Unavailable(ClearanceError):
     kind = "unavailable"
 
 
+class StorageFull(Unavailable):
+    """There is no room left to write to; somebody has to make some first."""
+
+    kind = "storage_full"
+
+
 class RateLimited(ClearanceError):
     """Too much of this came in too short a time; `details["retry_after_seconds"]` says when to try again."""
 
@@ -96,5 +102,6 @@ KINDS: tuple[type[ClearanceError], ...] = (
     Denied,
     VerificationFailed,
     Unavailable,
+    StorageFull,
     RateLimited,
 )

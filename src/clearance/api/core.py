@@ -33,6 +33,7 @@ STATUS: dict[str, HTTPStatus] = {
     "denied": HTTPStatus.FORBIDDEN,
     "verification_failed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "error": HTTPStatus.INTERNAL_SERVER_ERROR,
 }

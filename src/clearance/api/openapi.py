@@ -30,6 +30,7 @@ _TELLS: dict[HTTPStatus, str] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request can't be understood or breaks a rule of its form, or a digest does not match.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much of this came in too short a time; `retry-after` says when to try again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed can't be reached now; trying again later may help.",
+    HTTPStatus.INSUFFICIENT_STORAGE: "A disk of the server is full; somebody has to make room.",
 }
 _ERROR = {
     "type": "object",

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from clearance.errors import ClearanceError, Unavailable
+from clearance.errors import ClearanceError, StorageFull, Unavailable
 from clearance.storage.shelf import CHUNK, Incoming, Item
 
 _ABANDONED_SECONDS = 24 * 3600
@@ -142,7 +142,7 @@ def as_unavailable(path: Path) -> Iterator[None]:
     """Turn what the file system says into our words.
 
     Raises:
-        Unavailable: code `storage_full` or `storage_unwritable`.
+        StorageFull, Unavailable: code `storage_full` or `storage_unwritable`.
     """
     try:
         yield
@@ -152,7 +152,7 @@ def as_unavailable(path: Path) -> Iterator[None]:
 
 def _unwritable(path: Path, error: OSError) -> ClearanceError:
     if error.errno in _FULL:
-        return Unavailable(
+        return StorageFull(
             f"there is no room left for {path.parent}; nothing was stored",
             code="storage_full",
             hint="make room on that disk, or `clearance artifacts gc`; then send it again",

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.errors import ClearanceError, Conflict, InvalidInput, Unavailable
+from clearance.errors import ClearanceError, Conflict, InvalidInput, StorageFull, Unavailable
 
 _TAKEN = frozenset({"23505", "23503"})  # unique_violation, foreign_key_violation
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})  # serialization, deadlock, lock_timeout, statement_timeout
@@ -18,7 +18,10 @@ _AWAY = ("08", "53", "57P", "58")  # connection, resources, being shut down, the
 
 _INT64 = 2**63
 _SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_SQLITE_AWAY = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""The second: no room for the index of the write-ahead log, which is the first thing that whoever opens a file makes."""
+_POSTGRESQL_FULL = "53100"  # disk_full
+_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 
 
 def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
@@ -29,6 +32,12 @@ def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
         return None
     if error.connection_invalidated:
         return _away(error)
+    if _is_full(error):
+        return StorageFull(
+            "the disk of the database is full; nothing was changed",
+            code="storage_full",
+            hint="make room on that disk, then send it again; `clearance artifacts gc` makes some where the artifacts lie there, too",
+        )
     if isinstance(error.orig, sqlite3.Error):
         return _of_sqlite(error, getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
     return _of_postgresql(error, getattr(error.orig, "sqlstate", None))
@@ -44,11 +53,25 @@ def of_sqlite_driver(error: BaseException | None, parameters: Any) -> InvalidInp
 
 def cannot_open(url: sa.URL, error: sa.exc.DBAPIError) -> Unavailable:
     """Return that there is no way to the database at all."""
+    if _is_full(error):
+        return StorageFull(
+            f"the database at {url.render_as_string(hide_password=True)} can't be opened: its disk is full",
+            code="storage_full",
+            hint="make a megabyte of room there: where no server runs, what lies in artifacts/incoming in the data folder is of "
+            "uploads that broke off, and can go; then `clearance artifacts gc` makes more",
+        )
     return Unavailable(
         f"the database at {url.render_as_string(hide_password=True)} can't be opened: {error.orig}",
         code="database_unavailable",
         hint="check CLEARANCE_DATABASE_URL, CLEARANCE_HOME and that the folder is writable",
     )
+
+
+def _is_full(error: sa.exc.DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        found = getattr(error.orig, "sqlite_errorcode", 0)
+        return found in _SQLITE_FULL or found & 0xFF in _SQLITE_FULL
+    return getattr(error.orig, "sqlstate", None) == _POSTGRESQL_FULL
 
 
 def _of_sqlite(error: sa.exc.DBAPIError, code: int) -> ClearanceError | None:

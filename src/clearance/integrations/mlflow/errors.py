@@ -29,6 +29,7 @@ class Word(StrEnum):
     INTERNAL_ERROR = "INTERNAL_ERROR"
     NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
     TEMPORARILY_UNAVAILABLE = "TEMPORARILY_UNAVAILABLE"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
 
 
 STATUS: Mapping[Word, int] = {
@@ -44,6 +45,7 @@ STATUS: Mapping[Word, int] = {
     Word.INTERNAL_ERROR: 500,
     Word.NOT_IMPLEMENTED: 501,
     Word.TEMPORARILY_UNAVAILABLE: 503,
+    Word.RESOURCE_EXHAUSTED: 507,  # its server has no word for a full disk; its client does not send this again
 }
 _WORD_OF_KIND: Mapping[str, Word] = {
     "invalid_input": Word.INVALID_PARAMETER_VALUE,
@@ -55,6 +57,7 @@ _WORD_OF_KIND: Mapping[str, Word] = {
     "denied": Word.PERMISSION_DENIED,
     "verification_failed": Word.BAD_REQUEST,
     "unavailable": Word.TEMPORARILY_UNAVAILABLE,
+    "storage_full": Word.RESOURCE_EXHAUSTED,
     "rate_limited": Word.REQUEST_LIMIT_EXCEEDED,
 }
 

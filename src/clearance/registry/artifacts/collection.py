@@ -97,10 +97,10 @@ def collect(
     if which.dry_run:
         removed, given_up = old, 0
     else:
-        given_up = uploads.sweep(database, settings, blobs)
         removed = []
         for batch in _batches(sorted(old, key=lambda blob: blob.digest)):
             removed += _remove(database, caller, blobs, batch, claimed, which)
+        given_up = uploads.sweep(database, settings, blobs)  # on a full disk, what was removed makes room to note this
         with database.write() as tx:
             tx.lock(LOCK)
             store.drop_claims(tx, cutoff)

@@ -1,0 +1,102 @@
+"""On a full disk every change is refused with what to do about it, and collecting what nobody needs still makes room."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from clearance.errors import StorageFull
+from clearance.storage import refusals
+
+FULL = """
+    import json, os, subprocess, sys
+    from pathlib import Path
+
+    folder = Path(sys.argv[1])
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=True)
+
+    import httpx
+    from tests.server.process import Server
+
+    def fill():
+        with (folder / "fill").open("ab", buffering=0) as out:
+            for size in (1 << 16, 1 << 12):
+                try:
+                    while True:
+                        out.write(b"x" * size)
+                except OSError:
+                    pass
+
+    def run(*words):
+        command = [sys.executable, "-m", "clearance", "--home", str(server.home), *words, "--json"]
+        return json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["error"]
+
+    (folder / "home").mkdir()
+    server = Server(folder / "home", monitor_seconds="0")
+    digest, _ = server.parts.blobs.put([os.urandom(1 << 20)])
+    os.utime(server.parts.blobs.path(digest), (0, 0))
+    server.start()
+    http = httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {server.token}"}, timeout=60)
+
+    def create(name):
+        return http.post("/api/v1/models", json={"name": name, "owner": "ada"})
+
+    seen = {}
+    for number in range(200):
+        fill()
+        answer = create(f"m{number}")
+        if answer.status_code != 201:
+            break
+    seen["refused"] = answer.status_code, answer.json()
+    answer = http.post("/api/2.0/mlflow/registered-models/create", json={"name": "loans"})
+    seen["mlflow"] = answer.status_code, answer.json()
+    seen["read"] = http.get("/api/v1/models").status_code
+    which = {"older_than_hours": 24, "dry_run": False}
+    answer = http.post("/api/v1/artifacts/collection", json=which, headers={"idempotency-key": "k"})
+    seen["collected"] = answer.status_code, answer.json()
+    seen["after"] = create("after").status_code
+    http.close()
+    server.end()
+    server.parts.close()
+    fill()
+    seen["local"] = run("models", "list")
+    print(json.dumps(seen))
+"""
+
+
+def test_a_full_disk_is_told_and_collecting_garbage_makes_room_on_it(tmp_path: Path) -> None:
+    command = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no user namespaces here, so no small disk to fill")
+    done = subprocess.run(
+        [*command, sys.executable, "-c", dedent(FULL), str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    seen = json.loads(done.stdout)
+    status, refused = seen["refused"]
+    assert (status, refused["code"], refused["kind"]) == (507, "storage_full", "storage_full")
+    assert "nothing was changed" in refused["detail"]
+    assert "`clearance artifacts gc`" in refused["hint"]
+    status, refused = seen["mlflow"]
+    assert (status, refused["error_code"]) == (507, "RESOURCE_EXHAUSTED")
+    assert seen["read"] == 200
+    status, collected = seen["collected"]
+    assert (status, collected["removed"], collected["removed_bytes"]) == (200, 1, 1 << 20)
+    assert seen["after"] == 201
+    assert seen["local"]["code"] == "storage_full"
+    assert "artifacts/incoming" in seen["local"]["hint"], (
+        "where not even a file can be opened, what may be removed by hand"
+    )
+
+
+def test_a_full_disk_under_postgresql_is_told_as_one() -> None:
+    error = sa.exc.OperationalError("insert …", {}, psycopg.errors.DiskFull("could not extend file"))
+    told = refusals.in_words(error)
+    assert isinstance(told, StorageFull)
+    assert told.code == "storage_full"
