@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +229,41 @@ def test_a_model_whose_versions_can_not_be_asked_for_does_not_come_without_them(
     assert list(client.models.list()) == []
 
 
+_MADE = """
+    import os, mlflow
+    mlflow.set_tracking_uri(os.environ["ORIGIN"])
+    client = mlflow.MlflowClient()
+    for name in ("Rep", "Moved"):
+        client.create_registered_model(name)
+        client.create_model_version(name, "s3://bucket/first")
+    print("true")
+"""
+_MADE_ANEW = """
+    import os, mlflow
+    mlflow.set_tracking_uri(os.environ["ORIGIN"])
+    client = mlflow.MlflowClient()
+    client.delete_registered_model("Rep")
+    client.rename_registered_model("Moved", "Moved away")
+    for name in ("Rep", "Moved"):
+        client.create_registered_model(name)
+        client.create_model_version(name, "s3://bucket/second")
+    print("true")
+"""
+
+
+def test_what_was_deleted_or_renamed_there_and_made_anew_is_told_and_does_not_pass_for_what_came(
+    client: Client, tmp_path: Path
+) -> None:
+    with MlflowServer(tmp_path) as server:
+        run_script(_MADE, tmp_path, ORIGIN=server.url)
+        assert take(client, server.url).versions == 2
+        run_script(_MADE_ANEW, tmp_path, ORIGIN=server.url)
+        report = take(client, server.url)
+    assert [remark.name for remark in report.skipped] == ["Moved", "Rep"]
+    assert all("could not come: it is another one than came on 20" in remark.why for remark in report.skipped)
+    assert (report.models, report.versions, report.present) == (1, 1, 0), "what was renamed comes under its new name"
+
+
 def test_a_server_that_is_not_there_is_named_and_nothing_is_changed(client: Client) -> None:
     with pytest.raises(Unavailable, match="can't be reached"):
         take(client, "http://127.0.0.1:1")
@@ -246,11 +281,11 @@ def test_a_password_in_the_address_is_not_kept(client: Client) -> None:
 
 
 def bring(parts: Clearance, number: int | None, name: str = "Loan", **more: Any) -> Any:
-    times: dict[str, Any] = {"created_at": BORN, "updated_at": BORN}
+    more = {"created_at": BORN, "updated_at": BORN} | more
     with parts.database.write() as tx:
         if number is None:
-            return service.import_model(tx, ADA, OriginalModel(origin=ORIGIN, name=name, **times, **more))
-        original = OriginalVersion(origin=ORIGIN, name=name, number=number, **times, **more)
+            return service.import_model(tx, ADA, OriginalModel(origin=ORIGIN, name=name, **more))
+        original = OriginalVersion(origin=ORIGIN, name=name, number=number, **more)
         return service.import_version(tx, ADA, parts.blobs, parts.gate, parts.guards, original)
 
 
@@ -271,6 +306,38 @@ def test_the_same_again_changes_nothing_also_under_another_title(parts: Clearanc
     assert (again.model, again.made) == (first.model, False)
     assert bring(parts, 2).made
     assert not bring(parts, 2).made
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"created_at": BORN + timedelta(days=1)},
+            "made at 2021-03-05 05:06:07 UTC, and that one at 2021-03-04 05:06:07",
+        ),
+        ({"run_id": "cd"}, "of the run cd, and that one of ab"),
+        ({"source": "s3://bucket/2"}, "of the source s3://bucket/2, and that one of s3://bucket/1"),
+    ],
+)
+def test_a_version_that_was_made_anew_there_is_not_the_one_that_came(
+    parts: Clearance, changed: dict[str, Any], says: str
+) -> None:
+    before: dict[str, Any] = {"run_id": "ab", "source": "s3://ada:hush@bucket/1"}
+    bring(parts, None)
+    assert bring(parts, 1, **before).made
+    assert not bring(parts, 1, **before, stage="Archived", description="what may change there").made
+    with pytest.raises(Conflict, match="could not come: it is another one than came on 2026-01-05") as caught:
+        bring(parts, 1, **{**before, **changed})
+    assert (caught.value.code, says in caught.value.message) == ("import_differs", True), caught.value.message
+
+
+def test_a_model_that_was_made_anew_there_is_not_the_one_that_came(parts: Clearance) -> None:
+    model = bring(parts, None).model
+    with pytest.raises(Conflict, match="another one than came on 2026-01-05") as caught:
+        bring(parts, None, created_at=BORN + timedelta(seconds=1))
+    assert caught.value.code == "import_differs"
+    assert not bring(parts, None, description="other words").made
+    assert bring(parts, 1).model == model
 
 
 def test_numbers_that_were_deleted_there_are_tombstones_here_and_none_is_given_twice(parts: Clearance) -> None:

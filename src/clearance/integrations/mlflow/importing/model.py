@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
+from typing import Any
 
 from clearance.values import request, value
 
@@ -50,6 +51,33 @@ class OriginalVersion:
     by: str = ""
     stage: str = "None"
     aliases: tuple[str, ...] = ()
+
+
+@value
+class Came:
+    """What came before: the identity of its model here, what the origin said of it then, and when that was."""
+
+    model: str
+    facts: Mapping[str, Any]
+    at: datetime
+
+
+def differences(came: Came, original: OriginalModel | OriginalVersion) -> tuple[str, ...]:
+    """Return what of a model or version can't change at its origin and is not as it was: then it is another one."""
+    found = []
+    if (born := datetime.fromisoformat(came.facts["created_at"])) != original.created_at:
+        found.append(f"made at {_told(original.created_at)}, and that one at {_told(born)}")
+    if isinstance(original, OriginalVersion):
+        found += [
+            f"of the {what} {getattr(original, name) or 'none'}, and that one of {came.facts[name] or 'none'}"
+            for name, what in (("run_id", "run"), ("source", "source"))
+            if came.facts[name] != getattr(original, name)
+        ]
+    return tuple(found)
+
+
+def _told(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @value

@@ -24,9 +24,11 @@ from clearance.integrations.mlflow.importing.model import (
     BORN_TAG,
     FROM_TAG,
     STAGE_TAG,
+    Came,
     Imported,
     OriginalModel,
     OriginalVersion,
+    differences,
 )
 from clearance.integrations.mlflow.model import Stage, kind_of, parse_stage
 from clearance.integrations.mlflow.models import free_identity
@@ -47,12 +49,14 @@ def import_model(tx: Transaction, caller: Principal, original: OriginalModel) ->
 
     Raises:
         InvalidInput: a name, text or tag that can't be one here.
-        Conflict: another model is called so (`title_taken`).
+        Conflict: another model is called so (`title_taken`), or one that was made anew since came under this name
+            (`import_differs`).
     """
     check_text("the origin", original.origin, least=1, most=255)
     tx.lock("mlflow imports")
     if (known := store.find(tx, original.origin, original.name, 0)) is not None:
-        return Imported(model=known, number=None, made=False)
+        _check_same(known, original)
+        return Imported(model=known.model, number=None, made=False)
     new = NewModel(
         name=free_identity(tx, original.name),
         title=original.name,
@@ -83,18 +87,22 @@ def import_version(
     Raises:
         NotFound: its model was not taken over from there (`import_not_found`).
         InvalidInput: a number, text or tag that can't be one here.
-        Conflict: the number was given here to another version since (`number_taken`), or the model is retired.
+        Conflict: the number was given here to another version since (`number_taken`), at the origin to another than came
+            (`import_differs`), or the model is retired.
     """
     original = replace(original, source=without_secret(original.source))
     tx.lock("mlflow imports")
-    model = store.find(tx, original.origin, original.name, 0)
-    if model is None:
+    parent = store.find(tx, original.origin, original.name, 0)
+    if parent is None:
         raise NotFound(
             f"the model {original.name[:255]!r} was not imported from {original.origin[:255]}",
             code="import_not_found",
             hint="import the model first, then its versions",
         )
-    if original.number > 0 and store.find(tx, original.origin, original.name, original.number) is not None:
+    model = parent.model
+    came = store.find(tx, original.origin, original.name, original.number) if original.number > 0 else None
+    if came is not None:
+        _check_same(came, original)
         return Imported(model=model, number=original.number, made=False)
     guards = guards_of(guards, registry.get_model(tx, model, lock=True))
     _fill_gap(tx, caller, blobs, model, original)
@@ -123,6 +131,16 @@ def import_version(
     subject = f"model/{model}/{original.number}"
     log.record(tx, Event.VERSION_IMPORTED, actor=caller.name, subject=subject, data=facts)
     return Imported(model=model, number=original.number, made=True, left=left)
+
+
+def _check_same(came: Came, original: OriginalModel | OriginalVersion) -> None:
+    """Refuse what has the name of something that came before and is not that: it was deleted there, or renamed, and made anew."""
+    if differing := differences(came, original):
+        raise Conflict(
+            f"could not come: it is another one than came on {came.at:%Y-%m-%d}: it is {'; '.join(differing)}",
+            code="import_differs",
+            hint="what came stays as it is; rename this one at its origin, or register it here under a name of its own",
+        )
 
 
 def _fill_gap(tx: Transaction, caller: Principal, blobs: BlobStore, model: str, original: OriginalVersion) -> None:

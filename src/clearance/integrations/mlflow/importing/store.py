@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from clearance.integrations.mlflow.importing.model import Came
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 from clearance.values import plain
 
@@ -29,8 +30,8 @@ def insert(tx: Transaction, origin: str, name: str, number: int, model: str, fac
     tx.execute(sa.insert(imports), row | {"facts": json.dumps(plain(facts))})
 
 
-def find(tx: Transaction, origin: str, name: str, number: int) -> str | None:
-    """Return the identity of the model here, if this model or version came already."""
+def find(tx: Transaction, origin: str, name: str, number: int) -> Came | None:
+    """Return what this model or version is here, if it came already."""
     own = (imports.c.origin == origin) & (imports.c.name == name) & (imports.c.number == number)
-    found: str | None = tx.execute(sa.select(imports.c.model).where(own)).scalar()
-    return found
+    row = tx.execute(sa.select(imports.c.model, imports.c.facts, imports.c.at).where(own)).first()
+    return None if row is None else Came(model=row.model, facts=json.loads(row.facts), at=row.at)
