@@ -130,11 +130,11 @@ def find_model(tx: Transaction, name: str, *, lock: bool = False) -> Model | Non
         row = tx.execute(_LOCKED_MODEL if lock else _MODEL, {"name": name}).first()
         return None if row is None else model_of(tx, row)
 
-    if not lock:
+    if not lock or tx.is_alone:
         return tx.remember((models, name), read)
     found = read()
     tx.forget()
-    return found
+    return tx.remember((models, name), lambda: found)
 
 
 def find_title(tx: Transaction, title: str) -> Model | None:

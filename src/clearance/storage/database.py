@@ -43,13 +43,18 @@ class Transaction:
         """Return a fresh identifier at this transaction's time."""
         return new_id(prefix, self.now)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else writes while this transaction does, so that locks wait for nobody: SQLite."""
+        return self.connection.dialect.name == "sqlite"
+
     def lock(self, name: str, *, shared: bool = False) -> None:
         """Let one transaction at a time past this point for a name, or, with `shared`, any number of those who share.
 
         On SQLite writers are one at a time anyway.
         """
-        self.forget()
-        if self.connection.dialect.name == "postgresql":
+        if not self.is_alone:
+            self.forget()
             key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
             take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
             self.connection.execute(sa.select(take(key)))

@@ -114,8 +114,12 @@ def find_model(tx: Transaction, title: str) -> ModelRow | None:
 
 def find_version(tx: Transaction, title: str, number: int) -> VersionRow | None:
     """Return a version that was not deleted, of a model that is called so now."""
-    row = tx.connection.execute(_ONE_VERSION, {"title": title, "number": number}).first()
-    return None if row is None else VersionRow._make(row)
+
+    def read() -> VersionRow | None:
+        row = tx.connection.execute(_ONE_VERSION, {"title": title, "number": number}).first()
+        return None if row is None else VersionRow._make(row)
+
+    return tx.remember((noted, title, number), read)
 
 
 def is_taken(tx: Transaction, name: str) -> bool:
