@@ -44,12 +44,15 @@ def _among(wanted: ModelFilter) -> Iterator[sa.Select[tuple[str]]]:
     from clearance.registry.store import versions
 
     if wanted.serving is not None:
-        usable = sa.exists().where(
-            versions.c.model == pointers.c.model,
-            versions.c.number.in_((pointers.c.stable, pointers.c.candidate)),
-            versions.c.status == VersionStatus.REGISTERED,
-        )  # asked of each pointer by its key: a join would have SQLite read every version
-        yield sa.select(pointers.c.model).where(pointers.c.environment == wanted.serving, usable)
+        usable = (
+            sa.exists().where(
+                versions.c.model == pointers.c.model,
+                versions.c.number == asked,
+                versions.c.status == VersionStatus.REGISTERED,
+            )
+            for asked in (pointers.c.stable, pointers.c.candidate)
+        )  # each by its key: a join would have SQLite read every version
+        yield sa.select(pointers.c.model).where(pointers.c.environment == wanted.serving, sa.or_(*usable))
     if wanted.alias is not None:
         named = sa.select(aliases.c.model)
         yield named if wanted.alias == ANY else named.where(aliases.c.alias == wanted.alias)

@@ -37,11 +37,12 @@ def search_models(
     Raises:
         InvalidInput: a cursor that no page gave, or a search of too many words.
     """
-    fitting = [*_conditions(tx, wanted), *(models.c.name.in_(names) for names in among)]
+    fitting = list(_conditions(tx, wanted))
     source = models.join(summaries, summaries.c.model == models.c.name)
-    total = tx.execute(sa.select(sa.func.count()).select_from(source).where(*fitting)).scalar() or 0
+    counted = sa.select(sa.func.count()).select_from(source).where(*fitting)
+    total = tx.execute(counted.where(*(models.c.name.in_(names) for names in among))).scalar() or 0
     order = _order(tx, wanted.sort)
-    query = sa.select(models).select_from(source).where(*fitting).limit(limit + 1)
+    query = sa.select(models).select_from(source).where(*fitting, *map(_is_among, among)).limit(limit + 1)
     if cursor is not None:
         query = query.where(_after(tx, order, cursor))
     direction = [key.desc() if falling else key.asc() for key, falling in order]
@@ -81,6 +82,12 @@ def _conditions(tx: Transaction, wanted: ModelFilter) -> Iterator[sa.ColumnEleme
         key, given, text = wanted.tag.partition("=")
         tagged = sa.select(tags.c.model).where(tags.c.number == 0, tags.c.key == key)
         yield models.c.name.in_(tagged.where(tags.c.value == text) if given else tagged)
+
+
+def _is_among(names: sa.Select[tuple[str]]) -> sa.ColumnElement[bool]:
+    """Ask whether a model is among others, of each in turn: a page that is full looks no further."""
+    (name,) = names.selected_columns
+    return names.where(name == models.c.name).correlate(models).exists()
 
 
 def _words(search: str) -> list[str]:
