@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -181,6 +182,8 @@ class Database:
             raise told from error
 
 
+PROCESS = f"clearance {secrets.token_hex(6)}"
+"""What PostgreSQL calls each connection of this process, and of no other (`pg_stat_activity.application_name`)."""
 PAUSE_SECONDS = 15
 """Most that a transaction may be without a statement on PostgreSQL. Ours compute for a second or two between two of them, some
 more on a machine with too much to do; who is silent for longer hangs, and has the log's lock, without which nobody writes."""
@@ -189,7 +192,7 @@ _LOCK_SECONDS = 30
 """Most that a statement waits for a lock: twice the longest pause, so that behind who hangs others wait, and do not fail."""
 _POSTGRESQL = {
     "connect_timeout": "5",
-    "application_name": "clearance",
+    "application_name": PROCESS,
     # A host that vanished in the middle of a transaction must not hold its locks for the two hours after which TCP notices
     # by itself (postgresql.org/docs/current/runtime-config-client.html).
     "options": " ".join(

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from clearance.storage.complaints import Complaints
-from clearance.storage.database import PAUSE_SECONDS
+from clearance.storage.database import PAUSE_SECONDS, PROCESS
 from clearance.storage.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -218,7 +218,8 @@ class Jobs:
         """Take the place of a process, unless it is back by now."""
         with self._presence.alone():
             if self._presence.gone([name]):
-                self._presence.bury(name)
+                if self._presence.bury(name):
+                    logger.warning("the process %s hangs; its sessions on PostgreSQL were ended", name)
                 self._take_up(name)
 
     def _take_up(self, name: str) -> None:
@@ -424,8 +425,10 @@ class _OldSqlite(sqlite3.Connection):
 
 
 def _engine_options(url: str) -> dict[str, Any]:
-    old = sa.make_url(url).get_backend_name() == "sqlite" and sqlite3.sqlite_version_info < (3, 42)
-    return {"connect_args": {"factory": _OldSqlite}} if old else {}
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return {} if "application_name" in parsed.query else {"connect_args": {"application_name": PROCESS}}
+    return {"connect_args": {"factory": _OldSqlite}} if sqlite3.sqlite_version_info < (3, 42) else {}
 
 
 def _prepare(url: str) -> None:

@@ -22,17 +22,23 @@ import sqlalchemy as sa
 from clearance.storage.database import engine_of
 
 _HANDING_OVER = "clearance jobs start"
-_SILENT_SECONDS = 20.0
-"""After so long without a word a process is taken for hung: it says one every two seconds, on a machine with far too much to
-do perhaps every five."""
+_SILENT_SECONDS = 10.0
+"""After so long without a word a process seems to hang: it says one every two seconds, on a machine with far too much to do
+perhaps every five. Who takes its place waits for as long again."""
 _HEARD = sa.text(
-    """select activity.pid, extract(epoch from clock_timestamp() - activity.query_start)::float as silent
+    """select activity.pid, activity.application_name, extract(epoch from clock_timestamp() - activity.query_start)::float as silent
     from pg_locks as held join pg_stat_activity as activity on activity.pid = held.pid
     where held.locktype = 'advisory' and held.objsubid = 1 and held.granted
     and held.database = (select oid from pg_database where datname = current_database())
     and held.classid::bigint = :high and held.objid::bigint = :low"""
 )
 """Who holds the lock of a number of 64 bits (postgresql.org/docs/current/view-pg-locks.html), and how long it said nothing."""
+_END = sa.text(
+    """select pg_terminate_backend(pid) from pg_stat_activity
+    where pid = :pid or (application_name = :process and application_name ~ '^clearance [0-9a-f]{12}$'
+    and datname = current_database())"""
+)
+"""End a session, and all of its process, where their name is the one that we gave that process alone."""
 
 
 class Presence:
@@ -86,11 +92,17 @@ class Presence:
         """Return those of the processes that no longer live, or hang."""
         return {name for name in names if name != self.name and not self._lives(name)}
 
-    def bury(self, name: str) -> None:
-        """End the session of a process that hangs, so that it learns of it should it go on; one that is gone has none."""
+    def bury(self, name: str) -> bool:
+        """End all sessions of a process that hangs: what they lock is free, and it learns of it should it go on.
+
+        Returns:
+            Whether there were any: one that is gone has none.
+        """
         with self._using:
-            if self._session is not None and (found := _heard(self._session, name)) is not None:
-                self._session.execute(sa.select(sa.func.pg_terminate_backend(found.pid)))
+            if self._session is None or (found := _heard(self._session, name)) is None:
+                return False
+            self._session.execute(_END, {"pid": found.pid, "process": found.application_name})
+            return True
 
     @contextmanager
     def alone(self) -> Iterator[None]:
