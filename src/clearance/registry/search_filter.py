@@ -36,7 +36,7 @@ class ModelFilter:
     tag: Annotated[str | None, "KEY, or KEY=VALUE."] = None
     assessed: Annotated[bool | None, "Whether the questionnaire was answered."] = None
     incomplete: Annotated[bool | None, "Whether its newest version lacks part of its story."] = None
-    serving: Annotated[str | None, "Environment where a version of it serves: is asked for, and was not stopped."] = None
+    serving: Annotated[str | None, "Environment where a version serves: is asked for, and was not stopped."] = None
     alias: Annotated[str | None, "Alias that it has; * for any."] = None
     sort: Annotated[ModelSort, "Order; within it by name."] = ModelSort.NAME
 
