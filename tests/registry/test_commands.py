@@ -116,7 +116,7 @@ def test_a_version_is_stopped_by_command(shell: Shell, tree: Path) -> None:
         ('{"inputs": [],\n "inputs": []}', "document.yaml:2:2: `inputs` is there twice"),
         ("inputs:\n  - {datatype: FP32}\n", "document.yaml:2:5: inputs[0]: `name` is missing"),
         ("", "document.yaml is empty"),
-        ("[" * 20_000, "document.yaml is nested too deeply"),
+        ("[" * 20_000, "document.yaml:1:21: nested deeper than 20"),
         ("- 1", "document"),
         ("\x00", "document.yaml is not text"),
     ],
