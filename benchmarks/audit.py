@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, alternate, timed
+from benchmarks.mlflow import make_guarded
 from benchmarks.processes import postgres
 from clearance.access.model import SYSTEM
 from clearance.app import Clearance
@@ -32,7 +33,7 @@ SHARE = 0.10
 
 
 def append(bench: Bench) -> Iterator[Row]:
-    """Three real changes with the log, against the same without it, and with a plain table of who did what in its place."""
+    """Four real changes with the log, against the same without it, and with a plain table of who did what in its place."""
     yield from _append(bench, "SQLite", lambda: "")
     yield from _append(bench, "PostgreSQL", postgres)
 
@@ -49,6 +50,7 @@ def _append(bench: Bench, name: str, address: Callable[[], str]) -> Iterator[Row
         connection.exec_driver_sql(_PLAIN_TABLE)
         connection.exec_driver_sql("create index plain_log_subject on plain_log (subject)")
     for parts, database in databases:
+        make_guarded(parts)
         with database.write() as tx:
             registry.create_model(tx, SYSTEM, NewModel(name="loans", owner="user:ada", purpose="to be measured"))
             registry.register_version(tx, SYSTEM, parts.blobs, "loans", _pointed(0))
@@ -63,10 +65,14 @@ def _append(bench: Bench, name: str, address: Callable[[], str]) -> Iterator[Row
     def point(tx: Transaction, parts: Clearance) -> None:
         delivery.set_alias(tx, SYSTEM, parts.gate, parts.guards, "loans", f"a{next(numbers)}", 1)
 
+    def promote(tx: Transaction, parts: Clearance) -> None:
+        delivery.set_alias(tx, SYSTEM, parts.gate, parts.guards, "guarded", "champion", next(numbers) % 2 + 1)
+
     for what, change in (
         ("`registry.create_model`", create),
         ("`registry.register_version`", register),
         ("`delivery.set_alias`", point),
+        ("`delivery.set_alias` of a guarded alias, which is decided and signed,", promote),
     ):
 
         def act(parts: Clearance, database: Database, change: Change = change) -> None:

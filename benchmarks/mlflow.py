@@ -232,8 +232,13 @@ def _servers(bench: Bench) -> Iterator[tuple[Installation, Sides, Callable[[int,
 
 
 def _prepare(home: Path) -> None:
-    """Make a model with two versions that a policy admits."""
     parts = Clearance(load({}, home=home))
+    make_guarded(parts)
+    parts.close()
+
+
+def make_guarded(parts: Clearance) -> None:
+    """Make the model `guarded` with two versions that a policy admits."""
     with parts.database.write() as tx:
         policy.install_pack(tx, SYSTEM, PackSource(source=PACK))
         registry.create_model(tx, SYSTEM, NewModel(name="guarded", owner="user:ada"))
@@ -243,7 +248,6 @@ def _prepare(home: Path) -> None:
         with parts.database.write() as tx:
             registry.register_version(tx, SYSTEM, parts.blobs, "guarded", new)
             evidence.sign_artifact(tx, SYSTEM, parts.keyring, parts.blobs, parts.scratch(), "guarded", number)
-    parts.close()
 
 
 def _fill(home: Path, first: int, last: int) -> None:
