@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from clearance.storage.database import engine_of
 from tests.server.process import Server
 
 
@@ -40,6 +41,17 @@ def changing(server: Server) -> Iterator[list[int]]:
             each.join()
 
 
+def at_work(url: str) -> set[int]:
+    """Return the processes that have loops or jobs under way, as the jobs' own tables say."""
+    engine = engine_of(url)
+    try:
+        with engine.connect() as connection:
+            under_way = "select distinct executor_id from dbos.workflow_status where status = 'PENDING'"
+            return {int(name.split("/")[1]) for name in connection.exec_driver_sql(under_way).scalars()}
+    finally:
+        engine.dispose()
+
+
 @pytest.fixture
 def pair(tmp_path: Path, postgres_url: str) -> Iterator[tuple[Server, Server]]:
     """Two processes of one installation; what either says is in one file."""
@@ -53,18 +65,20 @@ def pair(tmp_path: Path, postgres_url: str) -> Iterator[tuple[Server, Server]]:
 
 @pytest.mark.postgres
 def test_while_one_process_hangs_no_change_at_the_other_is_refused_and_its_work_is_taken_up(
-    pair: tuple[Server, Server],
+    pair: tuple[Server, Server], postgres_url: str
 ) -> None:
     hanging, other = pair
     assert hanging.process is not None
+    assert other.process is not None
+    taker = other.process.pid
     with changing(hanging), changing(other) as statuses:
         other.wait_for(lambda: len(statuses) > 20)
         hanging.process.send_signal(signal.SIGSTOP)
         other.wait_for(lambda: "hangs; its sessions on PostgreSQL were ended" in other.said())
         before = len(statuses)
         other.wait_for(lambda: len(statuses) > before + 20)
+        other.wait_for(lambda: at_work(postgres_url) == {taker})
         hanging.process.send_signal(signal.SIGCONT)
-        hanging.wait_for(lambda: "this process hung: others took" in hanging.said())
     assert set(statuses) == {201}
     with hanging.client() as client:
         client.models.create("after", owner="ada")
