@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from clearance.registry.model import File
 from clearance.storage.blobs import BlobStore
 from clearance.values import sha256
 from tests.registry.test_server import MIB, Server
+from tests.small_disk import run_on_small_disk
 
 
 def test_files_are_hashed_on_all_processors_and_keep_their_names(tmp_path: Path) -> None:
@@ -96,13 +95,9 @@ def test_a_large_blob_that_was_changed_never_arrives_whole_and_the_next_answer_s
 
 
 FULL = """
-import subprocess, sys
-from pathlib import Path
 from clearance.errors import Unavailable
 from clearance.storage.blobs import BlobStore
 
-folder = Path(sys.argv[1])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
 store = BlobStore(folder / "artifacts")
 kept, _ = store.put([b"kept"])
 try:
@@ -114,10 +109,4 @@ print(len(list(store.blobs())), store.verify(kept), len(list((folder / "artifact
 
 
 def test_a_full_disk_is_said_to_be_and_keeps_nothing_half(tmp_path: Path) -> None:
-    command = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("no user namespaces here, so no small disk to fill")
-    done = subprocess.run(
-        [*command, sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["storage_full", "1", "4", "0"]
+    assert run_on_small_disk(FULL, tmp_path, "2m").split() == ["storage_full", "1", "4", "0"]

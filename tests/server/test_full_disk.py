@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from textwrap import dedent
 
 import psycopg
-import pytest
 import sqlalchemy as sa
 
 from clearance.errors import StorageFull
 from clearance.storage import refusals
+from tests.small_disk import run_on_small_disk
 
 FULL = """
-    import json, os, subprocess, sys
-    from pathlib import Path
-
-    folder = Path(sys.argv[1])
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=True)
-
+    import json, os
     import httpx
     from tests.server.process import Server
 
@@ -72,13 +64,7 @@ FULL = """
 
 
 def test_a_full_disk_is_told_and_collecting_garbage_makes_room_on_it(tmp_path: Path) -> None:
-    command = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("no user namespaces here, so no small disk to fill")
-    done = subprocess.run(
-        [*command, sys.executable, "-c", dedent(FULL), str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    seen = json.loads(done.stdout)
+    seen = json.loads(run_on_small_disk(FULL, tmp_path, "16m"))
     status, refused = seen["refused"]
     assert (status, refused["code"], refused["kind"]) == (507, "storage_full", "storage_full")
     assert "nothing was changed" in refused["detail"]
