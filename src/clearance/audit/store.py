@@ -102,8 +102,7 @@ def locked_head(tx: Transaction) -> Head:
     Raises:
         VerificationFailed: it can't be read, or nothing could be appended to it.
     """
-    sqlite = tx.connection.dialect.name == "sqlite"  # there writers are one at a time anyway
-    end = _read(tx, _HEAD if sqlite else _HEAD + " for update")
+    end = _read(tx, _HEAD if tx.is_alone else _HEAD + " for update")
     if end.size < 0 or len(end.peaks) != end.size.bit_count():
         raise _damaged(f"{len(end.peaks)} peaks don't make a tree of {end.size} leaves")
     return end

@@ -9,6 +9,7 @@ from typing import Any
 
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
+from clearance.registry.stopped import STATUS_EVENTS
 from clearance.values import timestamp
 
 Facts = dict[str, Any]
@@ -155,10 +156,7 @@ _SAYS: Mapping[Event, Callable[[Entry], _Says]] = {
     Event.MODEL_RETIRED: _facts(Kind.MODEL, None, retired=True),
     Event.VERSION_REGISTERED: _facts(Kind.VERSION, None, "digest", status="registered"),
     Event.VERSION_PINNED: _facts(Kind.VERSION, None, "digest"),
-    Event.VERSION_QUARANTINED: _facts(Kind.VERSION, None, status="quarantined"),
-    Event.VERSION_RELEASED: _facts(Kind.VERSION, None, status="registered"),
-    Event.VERSION_RETIRED: _facts(Kind.VERSION, None, status="retired"),
-    Event.VERSION_DELETED: _facts(Kind.VERSION, None, status="deleted"),
+    **{event: _facts(Kind.VERSION, None, status=status.value) for status, event in STATUS_EVENTS.items()},
     Event.ARTIFACT_SIGNED: _facts(Kind.SIGNATURE, "signature", "digest", "signer"),
     Event.STATEMENT_ADDED: _facts(Kind.STATEMENT, "statement", "digest", "signer"),
     Event.DECISION_MADE: _facts(Kind.DECISION, "decision", "environment", "outcome", "pack", "facts", "conclusion"),

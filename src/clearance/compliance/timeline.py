@@ -15,13 +15,10 @@ from clearance.audit.model import Entry
 from clearance.compliance.refusals import Refusals
 from clearance.compliance.served import Arm, Cause, Interval, Share
 from clearance.policy.model import Standing
+from clearance.registry.model import VersionStatus
+from clearance.registry.stopped import STATUS_EVENTS
 
-_STATUS = {
-    Event.VERSION_QUARANTINED: "quarantined",
-    Event.VERSION_RETIRED: "retired",
-    Event.VERSION_DELETED: "deleted",
-    Event.VERSION_RELEASED: "",
-}
+_STATUS = {event: "" if status is VersionStatus.REGISTERED else status.value for status, event in STATUS_EVENTS.items()}
 _LEFT = frozenset({Event.ROLLOUT_ROLLED_BACK, Event.ROLLOUT_ABORTED})
 
 EVENTS = (

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clearance.audit.events import Event
 from clearance.errors import Conflict
 from clearance.registry.model import Lifecycle, Model, Version, VersionStatus
 
 FOR_GOOD = frozenset({VersionStatus.RETIRED, VersionStatus.DELETED})
 """What can't be lifted any more."""
+STATUS_EVENTS = {
+    VersionStatus.QUARANTINED: Event.VERSION_QUARANTINED,
+    VersionStatus.REGISTERED: Event.VERSION_RELEASED,
+    VersionStatus.RETIRED: Event.VERSION_RETIRED,
+    VersionStatus.DELETED: Event.VERSION_DELETED,
+}
+"""The event by which a version gets a status that it was not registered with."""
 
 
 def why_stopped(model: Model, version: Version) -> str:

@@ -18,18 +18,12 @@ from clearance.registry.contract import ModelContract, check_contract
 from clearance.registry.lookup import get_model, get_version
 from clearance.registry.model import Lifecycle, Lineage, Manifest, NewVersion, Version, VersionStatus
 from clearance.registry.source import Source, SourceKind
-from clearance.registry.stopped import check_new, check_usable
+from clearance.registry.stopped import STATUS_EVENTS, check_new, check_usable
 from clearance.storage.blobs import BlobStore
 from clearance.storage.database import Transaction
 from clearance.values import Page, digest_of, position_of
 
 _NAMED_IN_MESSAGE = 3
-_STATUS_EVENTS = {
-    VersionStatus.QUARANTINED: Event.VERSION_QUARANTINED,
-    VersionStatus.REGISTERED: Event.VERSION_RELEASED,
-    VersionStatus.RETIRED: Event.VERSION_RETIRED,
-    VersionStatus.DELETED: Event.VERSION_DELETED,
-}
 
 
 def register_version(
@@ -193,7 +187,7 @@ def set_status(tx: Transaction, caller: Principal, present: Version, wanted: Ver
     store.set_status(tx, made)
     summaries.refresh(tx, made.model)
     facts = {"digest": made.digest, "reason": reason}
-    log.record(tx, _STATUS_EVENTS[wanted], actor=caller.name, subject=f"model/{made.name}", data=facts)
+    log.record(tx, STATUS_EVENTS[wanted], actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
 
 
