@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from clearance.audit import tiles
+from clearance.audit import driver, tiles
 from clearance.audit.events import Event
 from clearance.audit.tiles import Tile
-from clearance.errors import NotFound, VerificationFailed
-from clearance.storage import refusals
+from clearance.errors import NotFound
 from clearance.storage.database import Transaction, UtcDateTime, metadata
 
 # INTEGER is the row's own number in SQLite: no second tree to keep (sqlite.org/lang_createtable.html, ROWIDs).
@@ -104,7 +102,7 @@ def locked_head(tx: Transaction) -> Head:
     """
     end = _read(tx, _HEAD if tx.is_alone else _HEAD + " for update")
     if end.size < 0 or len(end.peaks) != end.size.bit_count():
-        raise _damaged(f"{len(end.peaks)} peaks don't make a tree of {end.size} leaves")
+        raise driver.damaged(f"{len(end.peaks)} peaks don't make a tree of {end.size} leaves")
     return end
 
 
@@ -131,10 +129,10 @@ def append(tx: Transaction, rows: Sequence[tuple[Any, ...]], after: Head) -> Non
     written = [(*row, at) for row in rows]
     end = (after.size, b"".join(after.peaks), after.note, after.signer, after.successor)
     if len(written) == 1 and not sqlite:  # as one statement, for each is a way to the server and back
-        _run(tx, f"with leaf as ({_APPEND}) {_MOVE}", [(*written[0], *end)])
+        driver.run(tx, f"with leaf as ({_APPEND}) {_MOVE}", [(*written[0], *end)])
     else:
-        _run(tx, _APPEND, written)
-        _run(tx, _MOVE, [end])
+        driver.run(tx, _APPEND, written)
+        driver.run(tx, _MOVE, [end])
 
 
 def keep_tile(tx: Transaction, level: int, index: int, hashes: Sequence[bytes]) -> bytes:
@@ -157,7 +155,7 @@ def tile(tx: Transaction, wanted: Tile) -> bytes:
         raise NotFound(f"the log has no {wanted.path} yet", code="tile_not_found", hint="read its checkpoint first")
     found = _bundle(tx, wanted) if wanted.level < 0 else _hashes(tx, wanted)
     if found is None:
-        raise _damaged(f"parts of {wanted.path} are missing")
+        raise driver.damaged(f"parts of {wanted.path} are missing")
     return found
 
 
@@ -219,7 +217,7 @@ def kept_checkpoints(tx: Transaction) -> Iterator[tuple[int, str]]:
     Raises:
         VerificationFailed: they can't be read.
     """
-    return _rows(tx, "audit_checkpoints", {"size": int, "note": str}, "order by size")
+    return driver.rows(tx, "audit_checkpoints", {"size": int, "note": str}, "order by size")
 
 
 def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes, Any, str, str, str]]:
@@ -232,7 +230,7 @@ def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes, Any, str, s
     """
     at = str if tx.connection.dialect.name == "sqlite" else datetime
     kinds = {"position": int, "leaf": bytes, "hash": bytes, "at": at, "event": str, "actor": str, "subject": str}
-    return _rows(tx, "audit_leaves", kinds, "order by position", at_once=5000)
+    return driver.rows(tx, "audit_leaves", kinds, "order by position", at_once=5000)
 
 
 def all_tiles(tx: Transaction, level: int) -> Iterator[tuple[int, bytes, bytes]]:
@@ -242,7 +240,7 @@ def all_tiles(tx: Transaction, level: int) -> Iterator[tuple[int, bytes, bytes]]
         VerificationFailed: they can't be read.
     """
     kinds = {"position": int, "hashes": bytes, "root": bytes}
-    return _rows(tx, "audit_tiles", kinds, "where level = ? order by position", level, at_once=50)
+    return driver.rows(tx, "audit_tiles", kinds, "where level = ? order by position", level, at_once=50)
 
 
 def count_tiles(tx: Transaction) -> int:
@@ -251,7 +249,7 @@ def count_tiles(tx: Transaction) -> int:
     Raises:
         VerificationFailed: they can't be read.
     """
-    ((count,),) = _rows(tx, "audit_tiles", {"count(*)": int}, "")
+    ((count,),) = driver.rows(tx, "audit_tiles", {"count(*)": int}, "")
     found: int = count
     return found
 
@@ -262,7 +260,7 @@ def all_keys(tx: Transaction) -> list[tuple[int, str]]:
     Raises:
         VerificationFailed: they can't be read.
     """
-    return list(_rows(tx, "audit_keys", {"since": int, "verifier": str}, "order by since"))
+    return list(driver.rows(tx, "audit_keys", {"since": int, "verifier": str}, "order by since"))
 
 
 def add_key(tx: Transaction, since: int, verifier: str) -> None:
@@ -322,7 +320,7 @@ def rotations(tx: Transaction) -> Iterator[tuple[int, bytes]]:
     """
     named = Event.LOG_KEY_ROTATED.value
     kinds = {"position": int, "leaf": bytes}
-    return _rows(tx, "audit_leaves", kinds, "where event = ? order by position", named)
+    return driver.rows(tx, "audit_leaves", kinds, "where event = ? order by position", named)
 
 
 def last_position(tx: Transaction, event: str, below: int) -> int | None:
@@ -355,79 +353,13 @@ def select_leaves(
 
 
 _HEAD_KINDS = {"size": int, "peaks": bytes, "note": str, "signer": str, "successor": str}
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bytes: "bytes", type(None): "empty"}
 
 
 def _read(tx: Transaction, text: str) -> Head:
-    with _reading("audit_head"):
-        row = _run(tx, text, [()], fetch=True)
+    with driver.readable("audit_head"):
+        row = driver.run(tx, text, [()], fetch=True)
     if row is None:
-        raise _damaged("the table audit_head does not say where it ends")
-    _check_kinds("audit_head", _HEAD_KINDS, row)
+        raise driver.damaged("the table audit_head does not say where it ends")
+    driver.check_kinds("audit_head", _HEAD_KINDS, row)
     peaks = row[1]
     return Head(row[0], tuple(peaks[place : place + 32] for place in range(0, len(peaks), 32)), row[2], row[3], row[4])
-
-
-def _rows(
-    tx: Transaction, table: str, kinds: Mapping[str, type], rest: str, *parameters: Any, at_once: int = 1000
-) -> Iterator[Any]:
-    """Yield rows as the driver gives them, once their values are of the kinds that are written there.
-
-    SQLite keeps in any column whatever it is given, and SQLAlchemy would read a number as that many zero bytes.
-    """
-    text = _text(tx, f"select {', '.join(kinds)} from {table} {rest}")  # noqa: S608  # our own words only
-    right = tuple(kinds.values())
-    with (
-        _reading(table),
-        tx.connection.exec_driver_sql(text, parameters, execution_options={"yield_per": at_once}) as result,
-    ):
-        for row in result:
-            if tuple(map(type, row)) != right:
-                _check_kinds(table, kinds, row)
-            yield row
-
-
-def _check_kinds(table: str, kinds: Mapping[str, type], row: Sequence[Any]) -> None:
-    for (name, kind), value in zip(kinds.items(), row, strict=True):
-        if type(value) is not kind:
-            where = f" where its {next(iter(kinds))} is {str(row[0])[:40]!r}"
-            found = _WORDS.get(type(value), type(value).__name__)
-            raise _damaged(f"in {table}{where}, {name} is {found} and not {_WORDS.get(kind, 'a time')}")
-
-
-@contextmanager
-def _reading(table: str) -> Iterator[None]:
-    """Tell what the database can't read as damage; that it is away or busy is none."""
-    try:
-        yield
-    except sa.exc.DatabaseError as error:
-        if refusals.in_words(error) is not None:
-            raise
-        raise _damaged(f"the table {table} can't be read: {str(error.orig).splitlines()[0]}") from error
-
-
-def _damaged(why: str) -> VerificationFailed:
-    return VerificationFailed(
-        f"the audit log is damaged: {why}",
-        code="log_damaged",
-        hint="`clearance audit verify` says what still holds; restore the database from a backup",
-    )
-
-
-def _run(tx: Transaction, text: str, rows: Sequence[tuple[Any, ...]], *, fetch: bool = False) -> Any:
-    """Run a statement on the driver's own cursor, for it is part of every commit; its errors are told as SQLAlchemy's."""
-    cursor = tx.connection.connection.cursor()
-    try:
-        if len(rows) == 1:
-            cursor.execute(_text(tx, text), rows[0])
-        else:
-            cursor.executemany(_text(tx, text), rows)
-        return cursor.fetchone() if fetch else None
-    except Exception as error:
-        dialect = tx.connection.dialect
-        base = dialect.loaded_dbapi.Error
-        raise sa.exc.DBAPIError.instance(text, None, error, base, dialect=dialect) from error
-
-
-def _text(tx: Transaction, text: str) -> str:
-    return text if tx.connection.dialect.name == "sqlite" else text.replace("?", "%s")

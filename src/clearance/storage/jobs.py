@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,10 +20,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
+from clearance.storage import workflows
 from clearance.storage.complaints import Complaints
-from clearance.storage.database import PAUSE_SECONDS, PROCESS
 from clearance.storage.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -32,9 +29,6 @@ logger = logging.getLogger(__name__)
 Function = Callable[[Mapping[str, Any]], None]
 """What a job does with its argument (JSON values)."""
 
-_VERSION = (
-    "2"  # of the workflows below: DBOS resumes only what the same version began; raise it when their steps change
-)
 _ATTEMPTS = 8
 _ROUNDS = 500  # iterations of a loop in one workflow: bounds what a restart reads back
 _STOP_SECONDS = 2.5
@@ -97,7 +91,7 @@ class Jobs:
         global _running  # noqa: PLW0603  # DBOS is one per process; the workflows find their Jobs here
         if _running is not None:
             raise RuntimeError("jobs are running in this process already")
-        _prepare(self.url)
+        workflows.prepare(self.url)
         self._stopping.clear()
         self._ending, self._abandoned = Future(), Future()
         self._executions.clear()
@@ -105,23 +99,10 @@ class Jobs:
         self._presence.renew()
         _workflows()
         _running = self
-        DBOS(
-            config={
-                "name": "clearance",
-                "system_database_url": self.url,
-                "application_version": _VERSION,
-                "executor_id": self._presence.name,  # whose unfinished work a restart takes up
-                "log_level": "ERROR",  # what fails is logged here, in our words
-                "serializer": _json_serializer(),
-                "sys_db_pool_size": 5,
-                "sys_db_idle_transaction_timeout_sec": PAUSE_SECONDS,
-                "db_engine_kwargs": _engine_options(self.url),
-                "use_listen_notify": False,  # nothing here sends messages between workflows
-            }
-        )
+        DBOS(config=workflows.configuration(self.url, self._presence.name))
         DBOS.launch()
         with self._presence.alone():
-            for name in self._presence.gone(_owners()):
+            for name in self._presence.gone(workflows.owners()):
                 self._take_up(name)
             self._begin_loops()
         for name, loop in self._here.items():
@@ -171,7 +152,7 @@ class Jobs:
 
         for name in self._loops:
             prefix = f"loop/{name}/"
-            if not any(alive for _, alive in _statuses(prefix)):
+            if not any(alive for _, alive in workflows.statuses(prefix)):
                 with SetWorkflowID(f"{prefix}{time.time_ns()}.0"):
                     DBOS.start_workflow(_workflows().loop, name, prefix)
 
@@ -195,7 +176,7 @@ class Jobs:
                 return
             begun = dict(self._executions)
             with self._presence.alone():  # whoever takes something over just now has done so
-                own = {found.workflow_id for found in _pending(self._presence.name)}
+                own = {found.workflow_id for found in workflows.pending(self._presence.name)}
             with self._starting:
                 lost = [each for each in begun.keys() - own if self._executions.get(each) is begun[each]]
                 for workflow_id in lost:
@@ -210,7 +191,7 @@ class Jobs:
             self._stay_seen()
 
     def _long_gone(self, now: float) -> set[str]:
-        missed = self._presence.gone(_owners())
+        missed = self._presence.gone(workflows.owners())
         self._missed = {name: self._missed.get(name, now) for name in missed}
         return {name for name, since in self._missed.items() if now - since >= _GONE_SECONDS}
 
@@ -226,7 +207,7 @@ class Jobs:
         """Put what a process that is gone had under way into the queue, from which one process takes each."""
         from dbos import DBOS
 
-        left = [found.workflow_id for found in _pending(name)]
+        left = [found.workflow_id for found in workflows.pending(name)]
         logger.info("the process %s is gone; %d jobs and loops of it go on elsewhere", name, len(left))
         for workflow_id in left:
             DBOS.resume_workflow(workflow_id)
@@ -331,7 +312,7 @@ def _workflows() -> _Workflows:
     retried = {"retries_allowed": True, "interval_seconds": 1.0, "max_attempts": _ATTEMPTS, "backoff_rate": 2.0}
     call = DBOS.step(name="call", **retried)(lambda *given: _current()._call(*given))
     turn = DBOS.step(name="turn")(lambda *given: _current()._turn(*given))
-    tidy = DBOS.step(name="tidy")(_tidy)
+    tidy = DBOS.step(name="tidy")(workflows.tidy)
 
     def job(name: str, argument: str) -> None:
         with _current()._execution(DBOS.workflow_id) as given_up:
@@ -359,84 +340,3 @@ def _settle(outcome: Future[None], function: Function, argument: Mapping[str, An
         outcome.set_exception(error)
     else:
         outcome.set_result(None)
-
-
-def _tidy(prefix: str) -> None:
-    """Forget the workflows of a loop that have ended: only the present one matters."""
-    from dbos import DBOS
-
-    if ended := [workflow_id for workflow_id, alive in _statuses(prefix) if not alive]:
-        DBOS.delete_workflows(ended)
-
-
-def _json_serializer() -> Any:
-    """Return how DBOS writes arguments, results and errors: as JSON, so that reading its database never runs code."""
-    from dbos import Serializer
-
-    class JsonSerializer(Serializer):  # type: ignore[misc]  # DBOS is not followed by the type checker
-        def serialize(self, data: Any) -> str:
-            return json.dumps({"error": repr(data)} if isinstance(data, BaseException) else {"value": data})
-
-        def deserialize(self, serialized_data: str) -> Any:
-            found = json.loads(serialized_data)
-            return RuntimeError(found["error"]) if "error" in found else found["value"]
-
-        def name(self) -> str:
-            return "clearance_json"
-
-    return JsonSerializer()
-
-
-def _statuses(prefix: str) -> Iterator[tuple[str, bool]]:
-    from dbos import DBOS
-
-    for found in DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False):
-        yield found.workflow_id, found.status in {"PENDING", "ENQUEUED", "DELAYED"}
-
-
-def _pending(*executors: str) -> list[Any]:
-    """Return the workflows under way, of some processes or, with none named, of all."""
-    from dbos import DBOS
-
-    found: list[Any] = DBOS.list_workflows(
-        status="PENDING",
-        app_version=_VERSION,
-        executor_id=list(executors) or None,
-        load_input=False,
-        load_output=False,
-    )
-    return found
-
-
-def _owners() -> set[str]:
-    return {found.executor_id for found in _pending()}
-
-
-class _OldSqlite(sqlite3.Connection):
-    """A connection whose `unixepoch('subsec')` works; SQLite before 3.42 answers NULL to it.
-
-    DBOS takes Python 3.12 and later as a sign of a newer SQLite (dbos/_migration.py, get_sqlite_timestamp_expr), but a
-    Python that was built on Debian 12 has 3.40.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
-
-
-def _engine_options(url: str) -> dict[str, Any]:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        return {} if "application_name" in parsed.query else {"connect_args": {"application_name": PROCESS}}
-    return {"connect_args": {"factory": _OldSqlite}} if sqlite3.sqlite_version_info < (3, 42) else {}
-
-
-def _prepare(url: str) -> None:
-    """Give an SQLite file the journal in which readers and the writer don't wait for each other; the file remembers it."""
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        connection = sqlite3.connect(parsed.database)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
