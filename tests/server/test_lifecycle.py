@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -43,6 +45,20 @@ def test_predictions_answered_before_the_end_are_in_the_lake_after_it(serve: Ser
     assert answered == [200] * 50
     assert server.parts.lake.joined("loans").num_rows == 100
     assert "Traceback" not in server.said()
+
+
+def test_a_connection_is_kept_for_longer_than_callers_keep_it(serve: Serve) -> None:
+    """Closed by the server just when its caller sends, the caller can't know whether that was done."""
+    server = serve()
+    server.start()
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+        for wait in (0, 6):  # seconds: httpx keeps one for 5, as uvicorn would
+            time.sleep(wait)
+            assert connection.sock is not None or wait == 0
+            connection.request("GET", "/health")  # on the socket that it has; it connects only if it was closed
+            answer = connection.getresponse()
+            assert (answer.status, answer.will_close) == (200, False)
+            answer.read()
 
 
 def test_batches_acknowledged_while_the_server_ends_are_in_the_lake(serve: Serve) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,6 +17,7 @@ from clearance.access.store import bindings
 from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.errors import Unavailable
 from clearance.registry import service as registry
 from clearance.registry.model import NewModel, NewVersion
 from clearance.registry.source import Source, SourceKind
@@ -65,6 +67,41 @@ def test_a_version_that_the_transaction_changed_is_told_as_it_is_now(parts: Clea
         before = registry.get_version(tx, "loans", number).status
         registry.quarantine_version(tx, ADA, "loans", number, "it lies")
         assert (before, registry.get_version(tx, "loans", number).status) == ("registered", "quarantined")
+
+
+def test_who_waits_to_write_keeps_nobody_from_reading(parts: Clearance) -> None:
+    database = parts.database
+
+    def create(number: int) -> None:
+        with database.write() as tx:
+            registry.create_model(tx, ADA, NewModel(name=f"m-{number}", owner="user:ada"))
+
+    with ThreadPoolExecutor(40) as pool:
+        with database.write() as first:
+            first.lock("registry titles")  # which whoever creates a model needs, too
+            waiting = [pool.submit(create, number) for number in range(40)]
+            time.sleep(0.2)
+            with database.read() as tx:  # would wait for a connection if those held one each
+                assert registry.list_models(tx).items == ()
+            assert not any(each.done() for each in waiting)
+        for each in waiting:
+            each.result(timeout=30)
+    with database.read() as tx:
+        assert len(registry.list_models(tx).items) == 40
+
+
+def test_who_waits_to_write_for_too_long_is_told_so(sqlite_parts: Clearance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearance.storage.database._LOCK_SECONDS", 0.1)
+    with (
+        sqlite_parts.database.write(),
+        pytest.raises(
+            Unavailable, match="busy: other requests have been writing to it for too long; nothing was changed"
+        ),
+        sqlite_parts.database.write(),
+    ):
+        pass
+    with sqlite_parts.database.write():  # and it is the next one's turn
+        pass
 
 
 @pytest.mark.postgres

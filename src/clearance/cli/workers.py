@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _GRACE_SECONDS = 2  # for requests under way when the server is told to end; a caller sends again what was not answered
+# longer than nginx (60 s) or a client (httpx: 5 s) keeps an idle connection: who closes first never sends into a closed one
+_IDLE_SECONDS = 75
 _END_SECONDS = 10  # for a process to end in order before it is killed
 _LOOK_SECONDS = 0.5
 _NOT_STARTED = 3  # exit code of a server that never began to serve
@@ -120,6 +122,7 @@ def _serve(settings: Settings, listener: socket.socket, access_log: bool) -> Non
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=_IDLE_SECONDS,
         )
     )
     with suppress(KeyboardInterrupt):  # Ctrl-C ends it, in order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -113,6 +114,7 @@ class Database:
         self.clock = clock
         self._seal = seal
         self.engine = engine_of(url)
+        self._turns = threading.BoundedSemaphore(1 if self.is_sqlite else _WRITERS)
 
     @property
     def is_sqlite(self) -> bool:
@@ -131,7 +133,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Yield a transaction that commits, with its audit leaves, when the block ends; an exception rolls it back."""
-        with self._connect({"clearance_write": True}) as connection:
+        with self._turn(), self._connect({"clearance_write": True}) as connection:
             transaction = Transaction(connection, self.clock)
             claim = idempotency.current.get()
             first = claim is not None and not claim.committed
@@ -163,6 +165,23 @@ class Database:
             raise refusals.cannot_open(self.engine.url, error) from error
         except sa.exc.TimeoutError as error:
             raise refusals.in_words(error) or error from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until this process may write: on SQLite until nobody else in it does, on PostgreSQL until few do.
+
+        Who waits has no connection yet, so that enough are left for who only reads. Left to itself, SQLite would have who
+        waits sleep ever longer between tries (`sqliteDefaultBusyCallback` in its main.c), and serve first who came just now.
+
+        Raises:
+            Unavailable: others have been writing for as long as anybody waits for a lock.
+        """
+        if not self._turns.acquire(timeout=_LOCK_SECONDS):
+            raise refusals.busy("other requests have been writing to it for too long")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @contextmanager
     def _connect(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
@@ -209,11 +228,17 @@ _POSTGRESQL = {
 """Parameters of each connection to PostgreSQL; one that the database's address names itself is taken from there."""
 
 
+_CONNECTIONS = 15
+_WRITERS = 10
+"""How many of a process's connections to PostgreSQL may write at once. They commit one after another, for the log's order; while
+one is held up by who hangs elsewhere, the others wait behind it, and readers go on with what is left."""
+
+
 def _postgresql(url: sa.URL) -> sa.Engine:
-    """Return an engine with at most 15 connections: four processes, with those of the jobs, stay under PostgreSQL's 100."""
+    """Return an engine whose connections, of four processes and with those of the jobs, stay under PostgreSQL's 100."""
     arguments = {name: text for name, text in _POSTGRESQL.items() if name not in url.query}
     return sa.create_engine(
-        url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=10, pool_use_lifo=True
+        url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_use_lifo=True
     )
 
 
@@ -235,13 +260,15 @@ def engine_of(url: str) -> sa.Engine:
     if parsed.get_backend_name() != "sqlite":
         return _postgresql(parsed)
     # The connection that was used last is used next: its pages and statements are still there, a colder one reads them anew.
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False}, pool_use_lifo=True)
+    engine = sa.create_engine(
+        parsed, connect_args={"timeout": _LOCK_SECONDS, "check_same_thread": False}, pool_use_lifo=True
+    )
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: sqlite3 would start a deferred transaction
         # FULL: an acknowledged change survives a power cut, not only a killed process (sqlite.org/pragma.html).
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "handle_error")

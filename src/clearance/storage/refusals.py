@@ -27,7 +27,7 @@ _SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3
 def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
     """Return what to tell the caller of an error that is the database's and not a mistake of ours, else None."""
     if isinstance(error, sa.exc.TimeoutError):
-        return _busy("all connections of this server to the database are in use")
+        return busy("all connections of this server to the database are in use")
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     if error.connection_invalidated:
@@ -67,6 +67,15 @@ def cannot_open(url: sa.URL, error: sa.exc.DBAPIError) -> Unavailable:
     )
 
 
+def busy(why: str) -> Unavailable:
+    """Return that somebody else has held up the database for too long."""
+    return Unavailable(
+        f"the database is busy: {why}; nothing was changed",
+        code="database_busy",
+        hint="send it again in a second",
+    )
+
+
 def _is_full(error: sa.exc.DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         found = getattr(error.orig, "sqlite_errorcode", 0)
@@ -76,7 +85,7 @@ def _is_full(error: sa.exc.DBAPIError) -> bool:
 
 def _of_sqlite(error: sa.exc.DBAPIError, code: int) -> ClearanceError | None:
     if code in _SQLITE_BUSY:
-        return _busy("another process has been writing to the database for too long")
+        return busy("another process has been writing to the database for too long")
     return _away(error) if code in _SQLITE_AWAY else None
 
 
@@ -90,7 +99,7 @@ def _of_postgresql(error: sa.exc.DBAPIError, state: str | None) -> ClearanceErro
     if state in _UNSTORABLE or (state is None and isinstance(error, sa.exc.DataError)):
         return _unstorable(str(error.orig).strip().split("\n")[0])
     if state in _BUSY:
-        return _busy("another request was changing the same things")
+        return busy("another request was changing the same things")
     if state is None:  # it never reached PostgreSQL, or did not come back
         return _away(error) if isinstance(error, sa.exc.OperationalError) else None
     return _away(error) if state.startswith(_AWAY) else None
@@ -110,14 +119,6 @@ def _scalars(parameters: Any) -> Iterator[Any]:
     for item in inner if isinstance(inner, Iterable) and not isinstance(inner, str | bytes) else ():
         yield item
         yield from _scalars(item)
-
-
-def _busy(why: str) -> Unavailable:
-    return Unavailable(
-        f"the database is busy: {why}; nothing was changed",
-        code="database_busy",
-        hint="send it again in a second",
-    )
 
 
 def _away(error: sa.exc.DBAPIError) -> Unavailable:
