@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import artifacts, audit, drift, fairness, gateway, inventory, mlflow, policy, startup, telemetry
+from benchmarks import artifacts, audit, crowd, drift, fairness, gateway, inventory, mlflow, policy, startup, telemetry
 from benchmarks.bench import Case
 
 CASES = (
@@ -17,6 +17,7 @@ CASES = (
     Case("gateway", "A prediction over HTTP", gateway.gateway),
     Case("artifacts", "A large artifact", artifacts.artifacts),
     Case("mlflow", "MLflow's client on the registry", mlflow.registry_calls),
+    Case("mlflow-at-once", "MLflow's registry and sixteen callers at once", crowd.at_once),
     Case("mlflow-artifacts", "MLflow's client and a large artifact", mlflow.artifacts),
     Case("mlflow-memory", "Memory of an idle server", mlflow.memory),
     Case("inventory", "Finding models among ten thousand", inventory.search),

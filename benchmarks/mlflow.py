@@ -55,7 +55,7 @@ class Sides:
 
 def registry_calls(bench: Bench) -> Iterator[Row]:
     """Create, read, search and point, over loopback, one call after the other."""
-    with _servers(bench) as (_, sides, fill, _port):
+    with servers(bench) as (_, sides, fill, _port):
         peer = f"MLflow {bench.versions['mlflow']} server"
         times, rounds, fresh = bench.size(20, 2), bench.rounds(7), count()
 
@@ -153,7 +153,7 @@ def artifacts(bench: Bench) -> Iterator[Row]:
     with path.open("wb") as file:
         for _ in range(size):
             file.write(secrets.token_bytes(MEGABYTE))
-    with _servers(bench) as (installation, _, __, port):
+    with servers(bench) as (installation, _, __, port):
         rounds, turns = min(bench.rounds(3), 3), count()
         repositories = [
             get_artifact_repository(f"http://{HOST}:{each}/api/2.0/mlflow-artifacts/artifacts/bench")
@@ -187,7 +187,7 @@ def artifacts(bench: Bench) -> Iterator[Row]:
 
 def memory(bench: Bench) -> Iterator[Row]:
     """What each server keeps resident while nobody asks anything, after a few calls of each kind."""
-    with _servers(bench) as (installation, sides, _, port):
+    with servers(bench) as (installation, sides, _, port):
         for client in (sides.ours, sides.theirs):
             client.create_registered_model("warm")
             client.search_registered_models()
@@ -200,7 +200,7 @@ def memory(bench: Bench) -> Iterator[Row]:
 
 
 @contextmanager
-def _servers(bench: Bench) -> Iterator[tuple[Installation, Sides, Callable[[int, int], None], int]]:
+def servers(bench: Bench) -> Iterator[tuple[Installation, Sides, Callable[[int, int], None], int]]:
     """Run both servers; yield ours, the client of each, what fills both registries with models, and the peer's port."""
     import mlflow
 

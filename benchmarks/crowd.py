@@ -1,0 +1,82 @@
+"""Case of many callers at once: the same requests to MLflow's server and to ours, both on SQLite with one worker."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+from benchmarks import mlflow
+from benchmarks.bench import Bench
+from benchmarks.measure import Row, Timing
+from clearance.demo.installation import HOST
+
+_CALLERS = 16
+_PATH = "/api/2.0/mlflow/registered-models/alias"
+
+
+def at_once(bench: Bench) -> Iterator[Row]:
+    """Callers that set aliases as fast as they are answered, each of a model of its own, then all of a guarded one."""
+    times, rounds = bench.size(20, 2), bench.rounds(3)
+    with mlflow.servers(bench) as (installation, sides, _, port):
+        for client in (sides.ours, sides.theirs):
+            for caller in range(_CALLERS):
+                client.create_registered_model(f"crowd-{caller}")
+                for _ in range(2):
+                    client.create_model_version(f"crowd-{caller}", "s3://bucket/model")
+        peer = f"MLflow {bench.versions['mlflow']} server"
+        for what, model, alias in (
+            ("each of a model of its own", "crowd-{}", "shadow"),
+            ("all of one model, guarded here", "guarded", "champion"),
+        ):
+            ours, theirs = _in_turns((installation.port, port), rounds, times, installation.admin_token, model, alias)
+            asked = f"`POST {_PATH}`, {_CALLERS} callers at once, {what}"
+            for unit, figure in (("call", 0), ("slowest call", 1)):
+                mine, other = (Timing(tuple(each[figure] for each in side)) for side in (ours, theirs))
+                how = "the time that all took together, by their number" if figure == 0 else "the slowest of all"
+                yield Row(what=f"{asked}: {how}", unit=unit, ours=mine, peer=peer, theirs=other, aim=mlflow.FIVE_TIMES)
+
+
+def _in_turns(
+    ports: tuple[int, int], rounds: int, times: int, token: str, model: str, alias: str
+) -> list[list[tuple[float, float]]]:
+    """Return, for each server and round, the seconds a call took of all the time, and the seconds of the slowest."""
+    found: list[list[tuple[float, float]]] = [[], []]
+    for number in range(-1, rounds):  # the first warms both up
+        for place in (0, 1) if number % 2 == 0 else (1, 0):
+            began = time.perf_counter()
+            with ThreadPoolExecutor(_CALLERS) as pool:
+                callers = [
+                    pool.submit(_call, ports[place], times, token, model.format(each), alias)
+                    for each in range(_CALLERS)
+                ]
+                taken = list(itertools.chain.from_iterable(each.result() for each in callers))
+            if number >= 0:
+                found[place].append(((time.perf_counter() - began) / len(taken), max(taken)))
+    return found
+
+
+def _call(port: int, times: int, token: str, model: str, alias: str) -> list[float]:
+    """Set an alias so many times on one connection, and return the seconds that each took.
+
+    Raises:
+        RuntimeError: it was refused.
+    """
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    taken = []
+    with closing(http.client.HTTPConnection(HOST, port, timeout=300)) as connection:
+        for number in range(times):
+            body: dict[str, Any] = {"name": model, "alias": alias, "version": str(number % 2 + 1)}
+            began = time.perf_counter()
+            connection.request("POST", _PATH, json.dumps(body), headers)
+            answer = connection.getresponse()
+            said = answer.read()
+            taken.append(time.perf_counter() - began)
+            if answer.status != http.client.OK:
+                raise RuntimeError(f"{answer.status}: {said[:200]!r}")
+    return taken
