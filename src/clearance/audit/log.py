@@ -25,6 +25,7 @@ __all__ = [
     "is_empty",
     "prove_consistency",
     "prove_inclusion",
+    "prover",
     "published_checkpoint",
     "published_file",
     "record",
@@ -188,8 +189,13 @@ def prove_inclusion(tx: Transaction, index: int) -> InclusionProof:
     Raises:
         NotFound: there is no such leaf.
     """
+    return prover(tx)(index)
+
+
+def prover(tx: Transaction) -> Callable[[int], InclusionProof]:
+    """Return what proves leaves as `prove_inclusion` does: all under one checkpoint, each node of the tree read once."""
     end = store.read_head(tx)
-    return _prove_inclusion(tx, index, end.size, end.note)
+    return _prover(tx, end.size, end.note)
 
 
 def prove_consistency(tx: Transaction, older: int, newer: int | None = None) -> ConsistencyProof:
@@ -262,12 +268,17 @@ def consistency_path(tx: Transaction, older: int, newer: int) -> list[bytes]:
     return tree.consistency_proof(_nodes(tx, newer), older, newer)
 
 
-def _prove_inclusion(tx: Transaction, index: int, size: int, note: str) -> InclusionProof:
-    found = store.leaf(tx, index)
-    if found is None or index >= size:
-        raise NotFound(f"the log has no leaf {index}", code="leaf_not_found", hint=f"it has {size} leaves, from 0")
-    path = tree.inclusion_proof(_nodes(tx, size), index, size)
-    return InclusionProof(index=index, leaf=_b64(found), path=tuple(map(_b64, path)), checkpoint=note)
+def _prover(tx: Transaction, size: int, note: str) -> Callable[[int], InclusionProof]:
+    nodes = _nodes(tx, size)
+
+    def prove(index: int) -> InclusionProof:
+        found = store.leaf(tx, index)
+        if found is None or index >= size:
+            raise NotFound(f"the log has no leaf {index}", code="leaf_not_found", hint=f"it has {size} leaves, from 0")
+        path = tree.inclusion_proof(nodes, index, size)
+        return InclusionProof(index=index, leaf=_b64(found), path=tuple(map(_b64, path)), checkpoint=note)
+
+    return prove
 
 
 def _is_signed(note: str, verifier: str) -> bool:
@@ -288,7 +299,7 @@ def _endorsement(tx: Transaction, since: int) -> InclusionProof:
             code="endorsement_missing",
             hint="`clearance audit verify` says what else is",
         )
-    return _prove_inclusion(tx, index, since, note)
+    return _prover(tx, since, note)(index)
 
 
 def _first_key(tx: Transaction, keys: LogKeys) -> str:

@@ -23,7 +23,15 @@ def check_inclusion(proof: InclusionProof, verifier: Verifier) -> Entry:
     Raises:
         VerificationFailed: the checkpoint's signature or the path is wrong.
     """
-    signed = checkpoint.verify(proof.checkpoint, verifier)
+    return check_under(proof, checkpoint.verify(proof.checkpoint, verifier))
+
+
+def check_under(proof: InclusionProof, signed: Checkpoint) -> Entry:
+    """Return the entry that a proof shows to be in the log of a checkpoint that is verified already.
+
+    Raises:
+        VerificationFailed: the path is wrong.
+    """
     leaf = _bytes(proof.leaf)
     check_leaf(proof.index, leaf, [_bytes(each) for each in proof.path], signed)
     return read_leaf(proof.index, leaf)

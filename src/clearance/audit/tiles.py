@@ -137,7 +137,7 @@ def unpack(data: bytes, tile: Tile) -> list[bytes]:
 
 
 def nodes(fetch: Callable[[Tile], bytes], size: int) -> tree.ReadNode:
-    """Return how to read any complete subtree of a log of `size` leaves from its tiles; the last few tiles are remembered.
+    """Return how to read any complete subtree of a log of `size` leaves from its tiles; what was read last is remembered.
 
     Args:
         fetch: returns a tile's bytes.
@@ -148,6 +148,7 @@ def nodes(fetch: Callable[[Tile], bytes], size: int) -> tree.ReadNode:
     def hashes(tile: Tile) -> list[bytes]:
         return split(fetch(tile), tile)
 
+    @lru_cache(maxsize=4096)
     def read(level: int, index: int) -> bytes:
         row, height = divmod(level, HEIGHT)
         first = index << height

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from clearance.audit import log, proofs
+from clearance.audit import checkpoint, log, proofs
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.audit.store import latest_checkpoint
 from clearance.compliance import timeline
-from clearance.compliance.model import Leaves
 from clearance.compliance.served import (
     ApprovalGiven,
     EvidenceUsed,
@@ -35,6 +35,45 @@ from clearance.values import digest_of
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST = 1000
 _GROUNDS_EVENTS = (Event.APPROVAL_GIVEN, Event.STATEMENT_ADDED)
+_Key = tuple[str, str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaves:
+    """The leaves that a model's history is told from, oldest first.
+
+    Attributes:
+        by_index: each by its place in the log.
+        told: the first that tells of a thing, by event, subject and what names the thing there.
+    """
+
+    by_index: Mapping[int, Entry]
+    told: Mapping[_Key, int]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> _Leaves:
+        told: dict[_Key, int] = {}
+        for entry in entries:
+            if (key := _key(entry)) is not None:
+                told.setdefault(key, entry.index)
+        return cls({entry.index: entry for entry in entries}, told)
+
+    def index(self, event: Event, subject: str, name: object) -> int | None:
+        return self.told.get((event, subject, name))
+
+
+def _key(entry: Entry) -> _Key | None:
+    """Return what a leaf that a decision stands on is found by, None for others."""
+    match entry.event:
+        case Event.DECISION_MADE:
+            return entry.event, entry.subject, entry.data.get("decision")
+        case Event.APPROVAL_GIVEN:
+            return entry.event, entry.subject, (entry.actor, entry.at)
+        case Event.STATEMENT_ADDED:
+            return entry.event, entry.subject, entry.data.get("digest")
+        case Event.WAIVER_GRANTED:
+            return entry.event, "", entry.data.get("waiver")
+    return None
 
 
 def history(
@@ -54,8 +93,8 @@ def history(
     registry.get_model(tx, model)
     check_environment(environment)
     since, until = _asked(at, tx.now)
-    leaves = Leaves(entries=_entries(tx, model))
-    replayed = timeline.replay(leaves.entries, environment, tx.now)
+    leaves = _Leaves.of(_entries(tx, model))
+    replayed = timeline.replay(leaves.by_index.values(), environment, tx.now)
     shown = tuple(each for each in replayed.intervals if _touches(each, since, until))
     problems = [*_against_pointer(tx, model, environment, replayed), *_against_moves(tx, model, environment, leaves)]
     problems += _against_statuses(tx, model, environment, replayed)
@@ -120,14 +159,14 @@ def _bad_time(text: str, why: str) -> InvalidInput:
     )
 
 
-def _entries(tx: Transaction, model: str) -> tuple[Entry, ...]:
-    """Return the leaves that a model's history is told from."""
+def _entries(tx: Transaction, model: str) -> list[Entry]:
+    """Return the leaves that a model's history is told from, oldest first."""
     own = f"model/{model}"
     found = [entry for event in (*timeline.EVENTS, *_GROUNDS_EVENTS) for entry in _all(tx, event, own)]
     for started in _all(tx, Event.ROLLOUT_STARTED):
         if started.data["model"] == model:
             found += [each for each in _all(tx, None, started.subject) if each.event in timeline.ROLLOUT_EVENTS]
-    return tuple(sorted(found, key=lambda entry: entry.index))
+    return sorted(found, key=lambda entry: entry.index)
 
 
 def _all(tx: Transaction, event: Event | None, subject: str | None = None) -> Iterator[Entry]:
@@ -147,15 +186,14 @@ def _touches(interval: Interval, since: datetime | None, until: datetime | None)
     return begun and (interval.until is None or since < interval.until)
 
 
-def _grounds(decision: Decision, leaves: Leaves) -> Grounds:
+def _grounds(decision: Decision, leaves: _Leaves) -> Grounds:
     subject = f"model/{decision.model}/{decision.number}"
-    made = leaves.first(Event.DECISION_MADE, subject, decision=decision.id)
     facts = decision.facts
     return Grounds(
         decision=decision.id,
         number=decision.number,
         digest=decision.digest,
-        leaf=made.index if made else None,
+        leaf=leaves.index(Event.DECISION_MADE, subject, decision.id),
         outcome=decision.outcome.value,
         reason=decision.reason,
         made_at=decision.made_at,
@@ -171,9 +209,7 @@ def _grounds(decision: Decision, leaves: Leaves) -> Grounds:
                 roles=vote.roles,
                 comment=vote.comment,
                 at=vote.at,
-                leaf=_index(
-                    each for each in _of(leaves, Event.APPROVAL_GIVEN, subject, vote.voter) if each.at == vote.at
-                ),
+                leaf=leaves.index(Event.APPROVAL_GIVEN, subject, (vote.voter, vote.at)),
             )
             for vote in facts.votes
             if vote.voter in decision.approvals and vote.approve
@@ -186,7 +222,7 @@ def _grounds(decision: Decision, leaves: Leaves) -> Grounds:
                 reason=waiver.reason,
                 granted_by=waiver.granted_by,
                 expires_at=waiver.expires_at,
-                leaf=_index(each for each in _of(leaves, Event.WAIVER_GRANTED) if each.data["waiver"] == waiver.id),
+                leaf=leaves.index(Event.WAIVER_GRANTED, "", waiver.id),
             )
             for waiver in facts.waivers
             if waiver.id in decision.waivers
@@ -197,28 +233,11 @@ def _grounds(decision: Decision, leaves: Leaves) -> Grounds:
                 verdict=check.verdict.value,
                 statement=check.statement,
                 signer=check.signer,
-                leaf=_index(
-                    each
-                    for each in _of(leaves, Event.STATEMENT_ADDED, subject)
-                    if each.data["digest"] == check.statement
-                ),
+                leaf=leaves.index(Event.STATEMENT_ADDED, subject, check.statement),
             )
             for name, check in facts.checks.items()
         ),
     )
-
-
-def _of(leaves: Leaves, event: Event, subject: str = "", actor: str = "") -> Iterator[Entry]:
-    return (
-        each
-        for each in leaves.entries
-        if each.event == event and subject in {"", each.subject} and actor in {"", each.actor}
-    )
-
-
-def _index(found: Iterator[Entry]) -> int | None:
-    first = next(found, None)
-    return None if first is None else first.index
 
 
 def _against_pointer(tx: Transaction, model: str, environment: str, replayed: Replayed) -> Iterator[str]:
@@ -234,15 +253,15 @@ def _told(stable: int | None, candidate: int | None, weight: float) -> str:
     return f"version {stable} serves{beside}" if stable else "nothing serves"
 
 
-def _against_moves(tx: Transaction, model: str, environment: str, leaves: Leaves) -> Iterator[str]:
+def _against_moves(tx: Transaction, model: str, environment: str, leaves: _Leaves) -> Iterator[str]:
     stored = {
         (move.at, move.kind.value, move.from_number, move.to_number, move.decision_id, move.by)
         for move in delivery.history(tx, model, environment).items
     }
     logged = {
         (each.at, each.data["kind"], each.data["from"], each.data["to"], each.data["decision"], each.actor): each.index
-        for each in _of(leaves, Event.POINTER_MOVED)
-        if each.data["environment"] == environment
+        for each in leaves.by_index.values()
+        if each.event == Event.POINTER_MOVED and each.data["environment"] == environment
     }
     for at, kind, _, to, _, _ in sorted(stored - set(logged), key=lambda move: move[0]):
         yield f"the tables have a {kind} to version {to} at {at:%Y-%m-%d %H:%M:%S} UTC that the log does not know"
@@ -262,11 +281,11 @@ def _against_statuses(tx: Transaction, model: str, environment: str, replayed: R
             yield f"version {number} is {logged} by the log, and {stored.value} by the tables"
 
 
-def _against_decision(decision: Decision, grounds: Grounds, leaves: Leaves) -> Iterator[str]:
+def _against_decision(decision: Decision, grounds: Grounds, leaves: _Leaves) -> Iterator[str]:
     if grounds.leaf is None:
         yield f"the decision {decision.id} is stored, but the log does not know it"
         return
-    said = next(each for each in leaves.entries if each.index == grounds.leaf).data
+    said = leaves.by_index[grounds.leaf].data
     conclusion = Conclusion(**{name: getattr(decision, name) for name in Conclusion.__dataclass_fields__})
     now = {
         "outcome": decision.outcome.value,
@@ -298,15 +317,17 @@ def _named(intervals: Iterable[Interval], grounds: Iterable[Grounds]) -> tuple[i
     return tuple(sorted(index for index in found if index is not None))
 
 
-def _unproven(tx: Transaction, verifier: Verifier, named: Iterable[int], leaves: Leaves) -> Iterator[str]:
-    read = {entry.index: entry for entry in leaves.entries}
+def _unproven(tx: Transaction, verifier: Verifier, named: Iterable[int], leaves: _Leaves) -> Iterator[str]:
+    prove, signed = log.prover(tx), None
     for index in named:
         try:
-            proven = proofs.check_inclusion(log.prove_inclusion(tx, index), verifier)
+            proof = prove(index)
+            signed = signed or checkpoint.verify(proof.checkpoint, verifier)
+            proven = proofs.check_under(proof, signed)
         except ClearanceError as error:
             yield f"leaf {index} does not verify: {error.message}"
             continue
-        if proven != read[index]:
+        if proven != leaves.by_index[index]:
             yield f"leaf {index} was read as something else than the checkpoint covers"
 
 
