@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks import artifacts, audit, crowd, drift, fairness, gateway, inventory, mlflow, policy, startup, telemetry
+from benchmarks import (
+    artifacts,
+    audit,
+    compliance,
+    crowd,
+    drift,
+    fairness,
+    gateway,
+    inventory,
+    mlflow,
+    policy,
+    startup,
+    telemetry,
+)
 from benchmarks.bench import Case
 
 CASES = (
@@ -14,6 +27,7 @@ CASES = (
     Case("decision", "One decision", policy.decision),
     Case("audit-append", "What the audit log adds to a change", audit.append),
     Case("audit-verify", "Verifying the whole audit log", audit.verification),
+    Case("history", "What the whole log tells", compliance.told),
     Case("gateway", "A prediction over HTTP", gateway.gateway),
     Case("artifacts", "A large artifact", artifacts.artifacts),
     Case("mlflow", "MLflow's client on the registry", mlflow.registry_calls),

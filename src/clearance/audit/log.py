@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from clearance.audit import checkpoint, leaf, proofs, publishing, store, tiles, tree
@@ -31,6 +31,7 @@ __all__ = [
     "record",
     "rotate_key",
     "sealer",
+    "stream",
     "succession",
     "trusted_verifier",
     "verifier",
@@ -181,6 +182,16 @@ def following(tx: Transaction, begin: int, events: Iterable[Event], limit: int) 
     """Return the entries of some events from leaf `begin` on, oldest first: the log is an outbox for whoever goes on there."""
     rows = store.leaves_of(tx, begin, [event.value for event in events], limit)
     return [_entry(position, encoded) for position, encoded in rows]
+
+
+def stream(tx: Transaction, events: Iterable[Event]) -> Iterator[Entry]:
+    """Yield all entries of some events, oldest first, as they are read.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    rows = store.stream_leaves(tx, [event.value for event in events])
+    return (_entry(position, encoded) for position, encoded in rows)
 
 
 def prove_inclusion(tx: Transaction, index: int) -> InclusionProof:

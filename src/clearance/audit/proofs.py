@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from pydantic_core import from_json
 
 from clearance.audit import checkpoint, tree
 from clearance.audit.checkpoint import Checkpoint, Verifier
@@ -162,7 +163,7 @@ def read_leaf(index: int, leaf: bytes) -> Entry:
         VerificationFailed: they are not those of a leaf.
     """
     try:
-        return entry(index, json.loads(leaf))
+        return entry(index, from_json(leaf))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise VerificationFailed(f"leaf {index} can't be read", code="leaf_form") from error
 

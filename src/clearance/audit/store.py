@@ -336,6 +336,17 @@ def leaves_of(tx: Transaction, begin: int, events: list[str], limit: int) -> lis
     return [(row.position, bytes(row.leaf)) for row in tx.execute(query.order_by(leaves.c.position).limit(limit))]
 
 
+def stream_leaves(tx: Transaction, events: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """Yield (position, leaf) of all leaves of some events, in order, as they are read.
+
+    Raises:
+        VerificationFailed: they can't be read.
+    """
+    kinds = {"position": int, "leaf": bytes}
+    among = ", ".join("?" * len(events))
+    return driver.rows(tx, "audit_leaves", kinds, f"where event in ({among}) order by position", *events)
+
+
 def select_leaves(
     tx: Transaction, *, subject: str | None, event: str | None, before: int | None, limit: int
 ) -> list[sa.Row[Any]]:

@@ -49,7 +49,7 @@ class Said:
 
     def take(self, entry: Entry) -> None:
         """Take in the next leaf."""
-        for kind, key, facts in _SAYS[Event(entry.event)](entry):
+        for kind, key, facts in _SAYS[entry.event](entry):
             known = self.things[kind]
             if facts is None:
                 known.pop(key, None)
@@ -143,7 +143,7 @@ def _rollout(entry: Entry) -> _Says:
     yield Kind.POINTER, place_key(said["model"], said["environment"]), stands
 
 
-_SAYS: Mapping[Event, Callable[[Entry], _Says]] = {
+_SAYS: Mapping[str, Callable[[Entry], _Says]] = {
     Event.TOKEN_ISSUED: _facts(Kind.TOKEN, None, "name", "roles", "scope", revoked=False),
     Event.TOKEN_ROTATED: _facts(Kind.TOKEN, None, "name", "roles", "scope", revoked=False),
     Event.TOKEN_REVOKED: _facts(Kind.TOKEN, None, revoked=True),
@@ -173,5 +173,5 @@ _SAYS: Mapping[Event, Callable[[Entry], _Says]] = {
     Event.ROLLOUT_ROLLED_BACK: _rollout,
     Event.ROLLOUT_ABORTED: _rollout,
 }
-EVENTS = tuple(_SAYS)
+EVENTS = tuple(map(Event, _SAYS))
 """The leaves that have to be read."""

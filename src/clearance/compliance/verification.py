@@ -15,8 +15,6 @@ from clearance.compliance import stored
 from clearance.compliance.agreement import EVENTS, Kind, Said
 from clearance.storage.database import Transaction
 
-_AT_ONCE = 1000
-
 
 def verify(tx: Transaction, verifier: Verifier) -> Verification:
     """Recompute the whole log and compare it with everything that was signed; if it holds, compare the tables with it.
@@ -42,10 +40,8 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
 
 
 def _said(tx: Transaction) -> Said:
-    """Return what all leaves say, read a thousand at a time."""
-    said, begin = Said(), 0
-    while entries := log.following(tx, begin, EVENTS, _AT_ONCE):
-        for entry in entries:
-            said.take(entry)
-        begin = entries[-1].index + 1
+    """Return what all leaves say."""
+    said = Said()
+    for entry in log.stream(tx, EVENTS):
+        said.take(entry)
     return said
