@@ -36,9 +36,11 @@ def at_once(bench: Bench) -> Iterator[Row]:
         ):
             ours, theirs = _in_turns((installation.port, port), rounds, times, installation.admin_token, model, alias)
             asked = f"`POST {_PATH}`, {_CALLERS} callers at once, {what}"
-            for unit, figure in (("call", 0), ("slowest call", 1)):
+            for unit, figure, how in (
+                ("call", 0, "by the time of them all"),
+                ("round", 1, "the slowest call of a round"),
+            ):
                 mine, other = (Timing(tuple(each[figure] for each in side)) for side in (ours, theirs))
-                how = "the time that all took together, by their number" if figure == 0 else "the slowest of all"
                 yield Row(what=f"{asked}: {how}", unit=unit, ours=mine, peer=peer, theirs=other, aim=mlflow.FIVE_TIMES)
 
 
