@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from clearance.access.model import NewToken, Role
 from clearance.access.service import issue_token
@@ -31,6 +32,7 @@ from clearance.integrations.openlineage.model import Receipt
 from clearance.registry.flows import service as flows
 from clearance.registry.flows.model import Name, RunState
 from clearance.response.service import raise_alert
+from clearance.storage.types import metadata
 from tests.conftest import person
 from tests.delivery.conftest import ADA, prepare, promote
 from tests.integrations.openlineage_events import at, dataset, dataset_event, run_event, run_id
@@ -147,6 +149,27 @@ def test_a_facet_that_nobody_knows_or_that_is_malformed_is_kept_and_says_nothing
     assert found.columns == ()
     assert found.facets["moon"]["phase"] == [1, None]
     assert found.facets["schema"] == "no object"
+
+
+def test_no_secret_of_a_pipeline_is_kept(parts: Clearance) -> None:
+    raw = dataset("raw", columns={"token": "TEXT"}, namespace="postgres://etl:hush@db:5432")
+    code = {"type": "git", "url": "https://hush@example.org/pipelines.git", "version": "c0ffee"}
+    event = run_event(
+        "clean",
+        1,
+        inputs=[raw],
+        job_facets={"sourceCodeLocation": code},
+        run_facets={"spark_properties": {"properties": {"spark.hadoop.fs.s3a.secret.key": "hush", "spark.cores": "2"}}},
+    )
+    assert [each.new for each in take(parts, event, event)] == [1, 0]
+    with parts.database.read() as tx:
+        (kept,) = service.events_of(tx, run_id(1))
+        found, _ = flows.find_dataset(tx, "postgres://db:5432/raw")
+        tables = [str(tx.execute(sa.select(table)).all()) for table in metadata.sorted_tables]
+    assert not any("hush" in each for each in tables)
+    assert [column.name for column in found.columns] == ["token"]
+    assert kept["job"]["facets"]["sourceCodeLocation"]["url"] == "https://example.org/pipelines.git"
+    assert kept["run"]["facets"]["spark_properties"]["properties"]["spark.cores"] == "2"
 
 
 def test_a_job_or_a_dataset_by_itself_is_told_of_too(sqlite_parts: Clearance) -> None:

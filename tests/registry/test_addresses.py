@@ -7,7 +7,7 @@ import pytest
 from clearance.app import Clearance
 from clearance.client.client import Client
 from clearance.errors import InvalidInput
-from clearance.registry.addresses import has_secret, without_secret
+from clearance.registry.addresses import LEFT_OUT, has_secret, scrubbed, without_secret
 from clearance.registry.model import Code, Provenance
 from clearance.registry.source import Source, SourceKind
 from tests.registry.test_legacy import register
@@ -49,6 +49,7 @@ WITHOUT = {
     "azure://c?AccountName=a;AccountKey=Zm9v==": "azure://c?AccountName=a",
     "jdbc:sqlserver://h:1433;databaseName=d;user=u;password=p": "jdbc:sqlserver://h:1433;databaseName=d;user=u",
     "jdbc:postgresql://h/d?user=u&password=p": "jdbc:postgresql://h/d?user=u",
+    "jdbc:postgresql://u:p@h/d?sslmode=require": "jdbc:postgresql://h/d?sslmode=require",
     "s3://bucket/model?secret_access_key=k": "s3://bucket/model",
     "https://h/m?password=": "https://h/m?password=",
     "https://h/m?key=loan-model&max_tokens=5&design=2&assign=a": "https://h/m?key=loan-model&max_tokens=5&design=2&assign=a",
@@ -61,6 +62,25 @@ WITHOUT = {
 def test_a_password_token_or_signature_in_an_address_is_seen_and_taken_out(address: str) -> None:
     assert without_secret(address) == WITHOUT[address]
     assert has_secret(address) == (WITHOUT[address] != address)
+
+
+def test_what_somebody_else_wrote_is_kept_without_its_secrets() -> None:
+    said = {
+        "url": "https://u:hush@h/loans.git",
+        "list": ["https://h/m?sig=hush", "https://h/m", 1, None, True],
+        "spark.hadoop.fs.s3a.secret.key": "hush",
+        "password": "",
+        "token": {"type": "string"},
+        "max_tokens": 5,
+        "sql": "select 'https://u:p@h/' from a  -- only what is an address is read as one",
+    }
+    assert scrubbed(said) == {
+        **said,
+        "url": "https://h/loans.git",
+        "list": ["https://h/m", "https://h/m", 1, None, True],
+        "spark.hadoop.fs.s3a.secret.key": LEFT_OUT,
+    }
+    assert scrubbed(scrubbed(said)) == scrubbed(said)
 
 
 @pytest.mark.parametrize(

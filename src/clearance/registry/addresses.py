@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import SplitResult, unquote_plus, urlsplit, urlunsplit
 
 _WEB = frozenset({"http", "https", "grpc", "grpcs"})
@@ -24,9 +26,15 @@ _GOOGLE = "AIza"
 """How Google's API keys begin, which go by the name `key`, as much else does that is no secret."""
 
 
+_ADDRESS = re.compile(r"[A-Za-z][\w+.:-]*://\S+", re.ASCII)
+_JDBC = "jdbc:"
+"""Stands before an address of another scheme."""
+LEFT_OUT = "(left out)"
+
+
 def has_login(address: str) -> bool:
     """Return whether a password stands before the host, or what could be a token; also of an address that can't be read."""
-    parts = _split(address)
+    parts = _split(address.removeprefix(_JDBC))
     if parts is None:
         return "@" in address
     web = parts.scheme.rpartition("+")[2] in _WEB  # git+https
@@ -42,6 +50,8 @@ def without_secret(address: str) -> str:
     """Return the address without what `has_secret` finds; empty if it can't be taken out."""
     if not has_secret(address):
         return address
+    if address.startswith(_JDBC):
+        return _JDBC + without_secret(address.removeprefix(_JDBC))
     parts = _split(address)
     if parts is None:
         return ""
@@ -51,9 +61,30 @@ def without_secret(address: str) -> str:
     return re.sub(r"([?#])&", r"\1", left).rstrip("?#")
 
 
+def scrubbed(item: Any, name: str = "") -> Any:
+    """Return JSON of somebody else as it may be kept: without what `has_secret` finds in addresses, and secrets by their name.
+
+    Args:
+        item: JSON; a text of which the name says that it is a secret becomes LEFT_OUT.
+        name: what the item is called where it stands.
+    """
+    if isinstance(item, str):
+        if item and _names_secret(name):
+            return LEFT_OUT
+        return without_secret(item) if _ADDRESS.fullmatch(item) else item
+    if isinstance(item, Mapping):
+        return {key: scrubbed(child, key) for key, child in item.items()}
+    return [scrubbed(child, name) for child in item] if isinstance(item, list) else item
+
+
 def _is_secret(parameter: re.Match[str]) -> bool:
-    name = re.sub(r"[^a-z]", "", unquote_plus(parameter[2]).lower())
-    return name in _SECRET_NAMES or name.endswith(_SECRET_ENDS) or (name == "key" and parameter[3].startswith(_GOOGLE))
+    name, text = unquote_plus(parameter[2]), parameter[3]
+    return _names_secret(name) or (name.lower() == "key" and text.startswith(_GOOGLE))
+
+
+def _names_secret(name: str) -> bool:
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    return letters in _SECRET_NAMES or letters.endswith(_SECRET_ENDS)
 
 
 def _split(address: str) -> SplitResult | None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from clearance.errors import InvalidInput
+from clearance.registry.addresses import scrubbed
 from clearance.registry.flows.model import (
     LONGEST_VERSION,
     ColumnSource,
@@ -25,6 +26,18 @@ _VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}/[1-9][0-9]{0,8}")
 _MOST = 10_000
 WHOLE = "*"
 """The column of a source that all of an output depends on (a filter, a join key)."""
+
+
+def without_secrets(event: Any) -> Any:
+    """Return an event as it is kept: passwords, tokens and signatures are left out, wherever a facet or a name has them.
+
+    Raises:
+        InvalidInput: it is nested too deeply (`openlineage_event`).
+    """
+    try:
+        return scrubbed(event)
+    except RecursionError as error:
+        raise _bad("it is nested too deeply") from error
 
 
 def read(event: Any) -> Sighting:

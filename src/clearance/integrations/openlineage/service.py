@@ -12,7 +12,7 @@ from clearance.alarm import Alarm
 from clearance.compliance.changes import alarms_of
 from clearance.errors import InvalidInput, NotFound, TooLarge
 from clearance.integrations.openlineage import store
-from clearance.integrations.openlineage.events import read
+from clearance.integrations.openlineage.events import read, without_secrets
 from clearance.integrations.openlineage.model import Receipt, Refused
 from clearance.registry.flows import service as flows
 from clearance.storage.database import Transaction
@@ -76,7 +76,7 @@ def parse(body: bytes) -> Any:
 
 
 def receive(tx: Transaction, caller: Principal, raise_alarm: RaiseAlarm, event: Any) -> Receipt:
-    """Take in an event; the same event again changes nothing.
+    """Take in an event, without secrets that are in it; the same event again changes nothing.
 
     An alarm is raised, in this transaction, for versions in production that use a column which the event shows to be gone,
     renamed or of another type.
@@ -84,6 +84,7 @@ def receive(tx: Transaction, caller: Principal, raise_alarm: RaiseAlarm, event: 
     Raises:
         InvalidInput: it is no OpenLineage event, or a name in it is none.
     """
+    event = without_secrets(event)
     sighting = read(event)
     body = json.dumps(event, sort_keys=True, separators=(",", ":"))
     tx.lock("lineage")
@@ -117,7 +118,7 @@ def receive_batch(tx: Transaction, caller: Principal, raise_alarm: RaiseAlarm, e
 
 
 def events_of(tx: Transaction, run: str) -> tuple[Any, ...]:
-    """Return what was said of a run, as it came.
+    """Return what was said of a run, as it was kept.
 
     Raises:
         NotFound: nothing was.
