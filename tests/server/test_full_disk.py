@@ -81,6 +81,49 @@ def test_a_full_disk_is_told_and_collecting_garbage_makes_room_on_it(tmp_path: P
     )
 
 
+LAKE = """
+    import json, os
+    from clearance.app import Clearance
+    from clearance.errors import ClearanceError
+    from clearance.settings import load
+    from tests.monitoring.world import MODEL, MONDAY, events, table
+
+    def send(number):
+        rows = [{**row, "request_id": f"{number}-{row['request_id']}"} for row in events(table(50, number), MONDAY)]
+        try:
+            parts.ingest.submit(rows)
+        except ClearanceError as error:
+            return error.code, error.message, error.hint
+        return "stored", "", ""
+
+    parts = Clearance(load({}, home=folder / "home"))
+    parts.ingest.submit_labels([{"model": MODEL, "request_id": "earlier", "label": 1}])
+    before = [send(number) for number in range(3)]
+    left = os.statvfs(folder)
+    (folder / "fill").write_bytes(b"x" * (left.f_bavail * left.f_frsize - 120_000))
+    full = [send(number) for number in range(3, 12)]
+    kept = parts.lake.joined(MODEL).num_rows
+    (folder / "fill").unlink()
+    after = send(12)
+    parts.close()
+    again = Clearance(load({}, home=folder / "home")).lake.joined(MODEL).num_rows
+    print(json.dumps({"before": before, "full": full, "after": after, "kept": kept, "again": again}))
+"""
+
+
+def test_a_full_disk_under_the_lake_loses_nothing_that_was_acknowledged_and_goes_on_with_room(tmp_path: Path) -> None:
+    seen = json.loads(run_on_small_disk(LAKE, tmp_path, "24m"))
+    stored, refused = (
+        [each for each in [*seen["before"], *seen["full"]] if (each[0] == "stored") is wanted]
+        for wanted in (True, False)
+    )
+    assert {code for code, _, _ in refused} == {"storage_full"}
+    assert all("no room left" in message and "\x1b" not in message for _, message, _ in refused)
+    assert seen["kept"] == 50 * len(stored)
+    assert seen["after"][0] == "stored"
+    assert seen["again"] == 50 * (len(stored) + 1)
+
+
 def test_a_full_disk_under_postgresql_is_told_as_one() -> None:
     error = sa.exc.OperationalError("insert …", {}, psycopg.errors.DiskFull("could not extend file"))
     told = refusals.in_words(error)

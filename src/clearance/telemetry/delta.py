@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import NotFound, Unavailable
+from clearance.errors import NotFound, StorageFull, Unavailable
 from clearance.telemetry.durability import set_torn_tail_aside, sync_commits
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _CONFIGURATION = {
 }
 _TAIL = 32  # commits that a process which died may have left unsynced; synced again when a writer opens the table
 _ATTEMPTS = 8
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|↳")  # delta-rs draws the causes of an error as a coloured tree
 _BAD_IN_PATHS = frozenset("[]%*?")  # delta-rs takes the path for a URL, DuckDB for a pattern
 
 
@@ -174,8 +178,15 @@ class Delta:
 
 
 def _unwritable(folder: Path, error: Any) -> Unavailable:
+    said = " ".join(_DECORATION.sub(" ", str(error)).split())
+    if os.strerror(errno.ENOSPC) in said:
+        return StorageFull(
+            f"there is no room left for the telemetry table at {folder}; nothing was stored",
+            code="storage_full",
+            hint="make room on that disk, or `clearance artifacts gc`; recorders send what they hold again by themselves",
+        )
     return Unavailable(
-        f"the telemetry table at {folder} can't be used: {error}",
+        f"the telemetry table at {folder} can't be used: {said}",
         code="lake_unavailable",
-        hint="nothing was stored; is the disk full, or the folder not writable?",
+        hint="nothing was stored; is the disk mounted, or the folder someone else's?",
     )
