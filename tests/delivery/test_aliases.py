@@ -58,6 +58,19 @@ def test_a_guarded_alias_moves_by_promotion_and_follows_what_serves(loan: Cleara
     assert (only.name, only.number, only.environment) == ("champion", 2, "production")
 
 
+def test_an_alias_that_is_guarded_later_is_listed_only_once_something_serves_there(loan: Clearance) -> None:
+    point(loan, "blue", 1)
+    guards = parse_guards("blue=staging")
+    with loan.database.read() as tx:
+        assert service.list_aliases(tx, guards, "car-loan") == ()
+        with pytest.raises(NotFound, match="it is what serves in staging, and nothing does"):
+            service.resolve_alias(tx, guards, "car-loan", "blue")
+    point(loan, "staging", 2)
+    with loan.database.read() as tx:
+        (only,) = service.list_aliases(tx, guards, "car-loan")[:1]
+    assert (only.name, only.number, only.environment) == ("blue", 2, "staging")
+
+
 def test_a_guarded_alias_stays_where_it_is_when_the_version_is_denied(loan: Clearance) -> None:
     point(loan, "champion", 1)
     forbid(loan, 2)

@@ -99,7 +99,7 @@ def delete_alias(tx: Transaction, caller: Principal, guards: Guards, model: str,
 
 
 def list_aliases(tx: Transaction, guards: Guards, model: str) -> tuple[Alias, ...]:
-    """Return the aliases that were given, by name.
+    """Return the aliases that were given, by name; a guarded one names what serves, and is none where nothing does.
 
     Raises:
         NotFound: no such model.
@@ -107,8 +107,9 @@ def list_aliases(tx: Transaction, guards: Guards, model: str) -> tuple[Alias, ..
     guards = guards_of(guards, registry.get_model(tx, model))
     serving = {each.environment: each.stable for each in store.select_pointers(tx, model=model)}
     return tuple(
-        Alias(name=name, model=model, number=serving.get(guards.get(name, ""), number), environment=guards.get(name))
+        Alias(name=name, model=model, number=serving[environment] if environment else number, environment=environment)
         for name, number in store.select_aliases(tx, model).items()
+        if (environment := guards.get(name)) is None or environment in serving
     )
 
 

@@ -59,7 +59,9 @@ def tags(tx: Transaction, model: str, number: int | None = None) -> Mapping[str,
 
 
 def _find(tx: Transaction, model: str, number: int | None, *, lock: bool = False) -> str:
-    """Return the name of what is tagged in the log; with `lock`, nobody else changes a model's tags meanwhile."""
+    """Return the name of what is tagged in the log; with `lock`, nobody else changes its tags meanwhile."""
+    if lock or number is None:
+        model = get_model(tx, model, lock=lock).name
     if number is None:
-        return f"model/{get_model(tx, model, lock=lock).name}"
+        return f"model/{model}"
     return f"model/{get_version(tx, model, number).name}"

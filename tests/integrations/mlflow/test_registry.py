@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -482,6 +482,7 @@ RENAME = (models.rename_model, {"name": "m", "new_name": "n"})
 DELETE = (models.delete_model, {"name": "m"})
 DELETE_VERSION = (versions.delete_version, VERSION)
 CREATE_VERSION = (versions.create_version, {"name": "m", "source": "s3://bucket/model"})
+TAG = {"key": "k", "value": "v"}
 
 
 @pytest.mark.parametrize(
@@ -491,10 +492,15 @@ CREATE_VERSION = (versions.create_version, {"name": "m", "source": "s3://bucket/
         (DELETE_VERSION, (versions.update_version, VERSION)),
         (DELETE_VERSION, (pointers.set_alias, {**VERSION, "alias": "fresh"})),
         (DELETE_VERSION, (pointers.transition_stage, {**VERSION, "stage": "Archived"})),
+        (DELETE_VERSION, (versions.set_version_tag, {**VERSION, **TAG})),
+        (DELETE_VERSION, (versions.delete_version_tag, {**VERSION, **TAG})),
         (DELETE, CREATE_VERSION),
         (DELETE, DELETE),
         (DELETE, RENAME),
         (DELETE, (models.update_model, {"name": "m", "description": "d"})),
+        (DELETE, (models.set_model_tag, {"name": "m", **TAG})),
+        (RENAME, (models.delete_model_tag, {"name": "m", **TAG})),
+        (RENAME, (pointers.delete_alias, {"name": "m", "alias": "fresh"})),
         (RENAME, CREATE_VERSION),
         (RENAME, DELETE_VERSION),
         (RENAME, DELETE),
@@ -541,6 +547,37 @@ def test_many_moves_of_one_version_at_once_all_succeed(parts: Clearance, mlflow:
     with ThreadPoolExecutor(8) as pool:
         assert all(isinstance(each, dict) for each in pool.map(move, ["Archived", "None"] * 8))
     assert mlflow.get_version("m", 1).version["current_stage"] in {"Archived", "None"}
+
+
+@pytest.mark.parametrize(
+    ("call", "asked"),
+    [
+        (models.set_model_tag, {"name": "m", **TAG}),
+        (models.delete_model_tag, {"name": "m", "key": "old"}),
+        (versions.set_version_tag, {**VERSION, **TAG}),
+        (versions.delete_version_tag, {**VERSION, "key": "old"}),
+        (pointers.delete_alias, {"name": "m", "alias": "old"}),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_what_many_say_of_the_same_tag_or_alias_at_once_is_no_conflict(
+    parts: Clearance, mlflow: Registry, call: Any, asked: dict[str, str]
+) -> None:
+    mlflow.create("m", tags=[{"key": "old", "value": "v"}])
+    mlflow.add("m", tags=[{"key": "old", "value": "v"}])
+    mlflow.set_alias("m", "old", 1)
+    context = Context(parts.blobs, parts.gate, parts.guards, "http://clearance.test", ("clearance.test",))
+    together = Barrier(8)
+
+    def say(_: int) -> object:
+        together.wait(10)
+        with parts.database.write() as tx:
+            found = call(tx, ROOT, context, asked)
+            time.sleep(0.05)  # so that the others have looked by now
+            return found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(say, range(8))) == [{}] * 8
 
 
 # Search

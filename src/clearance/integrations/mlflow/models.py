@@ -102,7 +102,7 @@ def set_model_tag(tx: Transaction, caller: Principal, _context: Context, asked: 
     """Put a tag on a model."""
     names.check_name(asked["name"])
     names.check_tag(asked["key"], asked.get("value", ""))
-    registry.set_tag(tx, caller, identity(tx, asked["name"]), None, asked["key"], asked.get("value", ""))
+    registry.set_tag(tx, caller, locked_model(tx, asked["name"]), None, asked["key"], asked.get("value", ""))
     return {}
 
 
@@ -110,7 +110,7 @@ def delete_model_tag(tx: Transaction, caller: Principal, _context: Context, aske
     """Take a tag off a model; nothing happens if it has none of that key."""
     names.check_name(asked["name"])
     names.check_tag_key(asked["key"])
-    model = identity(tx, asked["name"])
+    model = locked_model(tx, asked["name"])
     if asked["key"] in registry.tags(tx, model):
         registry.delete_tag(tx, caller, model, None, asked["key"])
     return {}

@@ -17,7 +17,7 @@ from clearance.integrations.mlflow.context import (
     Message,
     find_by_alias,
     find_version,
-    identity,
+    locked_model,
     locked_version,
     versions_said,
 )
@@ -42,7 +42,7 @@ def set_alias(tx: Transaction, caller: Principal, context: Context, asked: Asked
 def delete_alias(tx: Transaction, caller: Principal, context: Context, asked: Asked) -> Message:
     """Take an alias away; nothing happens if the model has none of that name."""
     names.check_alias(asked["alias"])
-    model = identity(tx, asked["name"])
+    model = locked_model(tx, asked["name"])
     if any(each.name == asked["alias"] for each in delivery.list_aliases(tx, context.guards, model)):
         delivery.delete_alias(tx, caller, context.guards, model, asked["alias"])
     return {}

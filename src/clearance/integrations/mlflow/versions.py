@@ -123,7 +123,7 @@ def set_version_tag(tx: Transaction, caller: Principal, _context: Context, asked
     """Put a tag on a version."""
     _check_called(asked)
     names.check_tag(asked["key"], asked.get("value", ""))
-    row = find_version(tx, asked["name"], asked["version"])
+    row = locked_version(tx, asked["name"], asked["version"])
     registry.set_tag(tx, caller, row.model, row.number, asked["key"], asked.get("value", ""))
     return {}
 
@@ -132,7 +132,7 @@ def delete_version_tag(tx: Transaction, caller: Principal, _context: Context, as
     """Take a tag off a version; nothing happens if it has none of that key."""
     _check_called(asked)
     names.check_tag_key(asked["key"])
-    row = find_version(tx, asked["name"], asked["version"])
+    row = locked_version(tx, asked["name"], asked["version"])
     if asked["key"] in registry.tags(tx, row.model, row.number):
         registry.delete_tag(tx, caller, row.model, row.number, asked["key"])
     return {}
