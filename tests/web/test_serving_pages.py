@@ -15,9 +15,12 @@ from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.delivery import service as delivery
+from clearance.delivery.model import NewPromotion
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
+from clearance.registry.model import Lifecycle, ModelChange, NewModel
 from clearance.response import service as response
 from tests.conftest import person
 from tests.delivery.conftest import PACK, prepare, promote
@@ -50,6 +53,61 @@ def test_a_version_that_was_stopped_is_asked_for_and_refused(
     assert "it serves in production" not in page
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/", "car-loan/2 asked for, refused by the gateway"),
+        ("/models", "car-loan/2 asked for, refused by the gateway"),
+        ("/models/car-loan", "car-loan/2 in production asked for, refused by the gateway"),
+        ("/models/car-loan/versions/2", "Asked for in production, refused by the gateway"),
+        (
+            "/models/car-loan/versions/1",
+            "It goes on serving in production: car-loan/2 is asked for there, and was refused",
+        ),
+    ],
+)
+def test_every_page_says_what_the_gateway_refused_and_what_went_on(
+    console: TestClient, sqlite_parts: Clearance, path: str, says: str
+) -> None:
+    promote(sqlite_parts, 2)
+    assert "refused" not in text_of(console, path)
+    said = {"environment": "production", "code": "blob_corrupt", "reason": "a byte differs", "serving": 1}
+    with sqlite_parts.database.write() as tx:
+        log.record(tx, Event.LOAD_REFUSED, actor="system", subject="model/car-loan/2", data=said)
+    page = text_of(console, path)
+    assert says in page
+    assert "a byte differs" in page
+    assert "It serves in production" not in page
+
+
+def test_a_version_that_serves_in_staging_is_not_said_to_serve_nowhere(
+    console: TestClient, sqlite_parts: Clearance
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        wanted = NewPromotion(model="car-loan", number=2, environment="staging")
+        delivery.promote(tx, ADA, sqlite_parts.gate, wanted)
+    page = text_of(console, "/models/car-loan/versions/2")
+    assert "It serves in staging." in page
+    assert "it serves nowhere" not in page
+    with sqlite_parts.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 2, "unsafe")
+    page = text_of(console, "/models/car-loan/versions/2")
+    assert "Requests there are not answered: clearance rollback car-loan --environment staging" in page
+
+
+def test_going_back_is_offered_where_something_serves_in_production(
+    console: TestClient, sqlite_parts: Clearance
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="mail", owner="user:ada"))
+    assert "Roll back production" in console.get("/models/car-loan").text
+    assert "Roll back production" not in console.get("/models/mail").text
+    with sqlite_parts.database.write() as tx:
+        change = ModelChange(lifecycle=Lifecycle.RETIRED, reason="old")
+        delivery.update_model(tx, ADA, sqlite_parts.guards, "car-loan", change)
+    assert "Roll back production" not in console.get("/models/car-loan").text
+
+
 def test_the_history_says_what_the_gateway_refused(console: TestClient, sqlite_parts: Clearance) -> None:
     promote(sqlite_parts, 2)
     said = {"environment": "production", "code": "blob_corrupt", "reason": "a byte differs", "serving": 1}
@@ -57,7 +115,7 @@ def test_the_history_says_what_the_gateway_refused(console: TestClient, sqlite_p
         log.record(tx, Event.LOAD_REFUSED, actor="system", subject="model/car-loan/2", data=said)
     with sqlite_parts.database.read() as tx:
         (refused,) = log.entries(tx, event=Event.LOAD_REFUSED).items
-    page = " ".join(re.sub(r"<[^>]+>", "", console.get("/models/car-loan/history").text).split())
+    page = text_of(console, "/models/car-loan/history")
     assert f"refused by the gateway, leaf {refused.index}: a byte differs; car-loan/1 went on serving" in page
     assert "The gateway refused car-loan/2 that the pointer named." in page
 
@@ -69,6 +127,11 @@ def test_the_report_says_so_too(console: TestClient, sqlite_parts: Clearance) ->
     assert "It is asked for in production, and refused: car-loan/1 is quarantined: labels were poisoned." in report(
         console
     )
+
+
+def text_of(console: TestClient, path: str) -> str:
+    """Return what a page says, white space as one blank."""
+    return " ".join(re.sub(r"<[^>]+>", "", re.sub("<br>", " ", console.get(path).text)).split())
 
 
 def report(console: TestClient) -> str:

@@ -184,6 +184,11 @@ def following(tx: Transaction, begin: int, events: Iterable[Event], limit: int) 
     return [_entry(position, encoded) for position, encoded in rows]
 
 
+def subjects(tx: Transaction, event: Event) -> frozenset[str]:
+    """Return what the entries of an event are about."""
+    return store.subjects_of(tx, event.value)
+
+
 def stream(tx: Transaction, events: Iterable[Event]) -> Iterator[Entry]:
     """Yield all entries of some events, oldest first, as they are read.
 

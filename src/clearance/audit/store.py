@@ -336,6 +336,11 @@ def leaves_of(tx: Transaction, begin: int, events: list[str], limit: int) -> lis
     return [(row.position, bytes(row.leaf)) for row in tx.execute(query.order_by(leaves.c.position).limit(limit))]
 
 
+def subjects_of(tx: Transaction, event: str) -> frozenset[str]:
+    """Return the subjects of the leaves of an event, each once."""
+    return frozenset(tx.execute(sa.select(leaves.c.subject).where(leaves.c.event == event).distinct()).scalars())
+
+
 def stream_leaves(tx: Transaction, events: Sequence[str]) -> Iterator[tuple[int, bytes]]:
     """Yield (position, leaf) of all leaves of some events, in order, as they are read.
 

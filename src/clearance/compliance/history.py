@@ -12,6 +12,7 @@ from clearance.audit.checkpoint import Verifier
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
 from clearance.audit.store import latest_checkpoint
+from clearance.compliance import leaves as read
 from clearance.compliance import timeline
 from clearance.compliance.served import (
     ApprovalGiven,
@@ -33,7 +34,6 @@ from clearance.storage.database import Transaction
 from clearance.values import digest_of
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOST = 1000
 _GROUNDS_EVENTS = (Event.APPROVAL_GIVEN, Event.STATEMENT_ADDED)
 _Key = tuple[str, str, object]
 
@@ -93,7 +93,7 @@ def history(
     registry.get_model(tx, model)
     check_environment(environment)
     since, until = _asked(at, tx.now)
-    leaves = _Leaves.of(_entries(tx, model))
+    leaves = _Leaves.of(read.of_timeline(tx, model, _GROUNDS_EVENTS))
     replayed = timeline.replay(leaves.by_index.values(), environment, tx.now)
     shown = tuple(each for each in replayed.intervals if _touches(each, since, until))
     problems = [*_against_pointer(tx, model, environment, replayed), *_against_moves(tx, model, environment, leaves)]
@@ -157,26 +157,6 @@ def _bad_time(text: str, why: str) -> InvalidInput:
         code="bad_time",
         hint="a day in UTC like 2026-03-01, or a moment with its zone like 2026-03-01T12:00:00Z",
     )
-
-
-def _entries(tx: Transaction, model: str) -> list[Entry]:
-    """Return the leaves that a model's history is told from, oldest first."""
-    own = f"model/{model}"
-    found = [entry for event in (*timeline.EVENTS, *_GROUNDS_EVENTS) for entry in _all(tx, event, own)]
-    for started in _all(tx, Event.ROLLOUT_STARTED):
-        if started.data["model"] == model:
-            found += [each for each in _all(tx, None, started.subject) if each.event in timeline.ROLLOUT_EVENTS]
-    return sorted(found, key=lambda entry: entry.index)
-
-
-def _all(tx: Transaction, event: Event | None, subject: str | None = None) -> Iterator[Entry]:
-    cursor: str | None = None
-    while True:
-        page = log.entries(tx, subject=subject, event=event, cursor=cursor, limit=_MOST)
-        yield from page.items
-        cursor = page.next
-        if cursor is None:
-            return
 
 
 def _touches(interval: Interval, since: datetime | None, until: datetime | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from clearance.audit.events import Event
 from clearance.audit.model import Entry
+from clearance.compliance.served import Refused
 from clearance.delivery.model import Move, Pointer, Rollout
 from clearance.evidence.model import ArtifactSignature, StoredStatement
 from clearance.monitoring.model import Figure, Monitor, Window
@@ -90,6 +91,10 @@ class Report:
     pointer: Pointer | None
     admission: Admission
     """Whether the version may be loaded there now."""
+    refused: Refused | None
+    """That a gateway would not load it, where the pointer asks for it and the log tells of a refusal that holds."""
+    instead_of: tuple[tuple[int, Refused], ...]
+    """The refused versions in whose place it went on answering."""
     moves: tuple[Move, ...]
     rollouts: tuple[Rollout, ...]
     production: Production | None
@@ -99,6 +104,22 @@ class Report:
     checkpoint: str
     """The newest signed note of the log; every leaf above is under it."""
     verifier: str
+
+    def changed(self, name: str) -> Entry | None:
+        """Return the newest leaf that says what something of the model is: one that changed it, else the first."""
+        told = {Event.MODEL_UPDATED, Event.MODEL_RETIRED}
+        changes = (
+            each for each in reversed(self.leaves.entries) if each.event in told and name in each.data["changed"]
+        )
+        return next(changes, None) or self.leaves.first(Event.MODEL_CREATED, f"model/{self.model.name}")
+
+    @property
+    def governed(self) -> Entry | None:
+        """The leaf that says how strictly the model is governed."""
+        told = [self.changed("risk"), self.leaves.newest(Event.MODEL_ASSESSED)]
+        if self.model.lowered:
+            told.append(self.leaves.newest(Event.RISK_LOWERED))
+        return max((each for each in told if each), key=lambda each: each.index, default=None)
 
     @property
     def refusals(self) -> tuple[Entry, ...]:

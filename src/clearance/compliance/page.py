@@ -12,6 +12,7 @@ from clearance.audit.events import Event
 from clearance.compliance import charts, measured, wording
 from clearance.compliance.drawing import svg
 from clearance.compliance.model import Report
+from clearance.registry.stopped import STATUS_EVENTS
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -32,6 +33,7 @@ def html(report: Report) -> str:
             decision=report.decision,
             leaves=report.leaves,
             event=Event,
+            status_events=STATUS_EVENTS,
             seen=seen,
             program=clearance.__version__,
             drift_chart=svg(drift, height=200) if drift else None,

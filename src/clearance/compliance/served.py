@@ -44,9 +44,13 @@ class Refused:
     told: bool
 
     def words(self, model: str) -> str:
-        """Say what became of the requests."""
+        """Say that it was refused, by its leaf, and what became of the requests."""
+        return f"refused by the gateway (leaf {self.leaf}): {self.told_of(model)}"
+
+    def told_of(self, model: str) -> str:
+        """Say why it was refused, and what became of the requests."""
         went_on = f"{model}/{self.instead} went on serving" if self.instead else "nothing served" if self.told else ""
-        return f"refused by the gateway (leaf {self.leaf}): {self.reason}" + (f"; {went_on}" if went_on else "")
+        return f"{self.reason}; {went_on}" if went_on else self.reason
 
 
 @value

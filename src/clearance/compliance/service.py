@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from clearance.access.model import Principal
 from clearance.audit import log, store
 from clearance.audit.checkpoint import Verifier
 from clearance.audit.events import Event
-from clearance.audit.model import Entry
-from clearance.compliance import production
+from clearance.compliance import leaves, production, serving
 from clearance.compliance.model import Leaves, Production, Report
 from clearance.delivery import service as delivery
 from clearance.delivery.model import Move, Rollout
@@ -52,6 +51,9 @@ def gather(
     rollouts = _rollouts(tx, version, environment)
     seen = production.read(tx, model, environment)
     datasets = _datasets(tx, version, seen)
+    pointer = next((each for each in delivery.list_pointers(tx, model) if each.environment == environment), None)
+    refused = serving.refused(tx, [pointer] if pointer else [])
+    instead_of = refused.instead_of(model, environment, number)
     return Report(
         at=tx.now,
         by=caller.name,
@@ -66,14 +68,18 @@ def gather(
         others=tuple(claim for claim in claims if claim.predicate_type != predicates.CHECK),
         approvals=_approvals(tx, caller, version),
         waivers=_waivers(tx, version),
-        pointer=next((each for each in delivery.list_pointers(tx, model) if each.environment == environment), None),
+        pointer=pointer,
         admission=policy.admission(tx, model, number, environment),
+        refused=refused.of(model, environment, number),
+        instead_of=instead_of,
         moves=_moves(moves, number),
         rollouts=rollouts,
         production=seen,
         alerts=alerts,
         incidents=response.list_incidents(tx, model=model, limit=_MOST).items,
-        leaves=_leaves(tx, version, datasets, claims, signature, alerts, rollouts),
+        leaves=_leaves(
+            tx, version, datasets, claims, signature, alerts, rollouts, {each.leaf for _, each in instead_of}
+        ),
         checkpoint=store.latest_checkpoint(tx) or "",
         verifier=verifier.text(),
     )
@@ -104,8 +110,7 @@ def _datasets(tx: Transaction, version: Version, seen: Production | None) -> dic
 
 
 def _approvals(tx: Transaction, caller: Principal, version: Version) -> tuple[ApprovalRequest, ...]:
-    found = policy.list_approvals(tx, caller, limit=_MOST).items
-    return tuple(each for each in found if (each.model, each.number) == (version.model, version.number))
+    return policy.list_approvals(tx, caller, version=(version.model, version.number), limit=_MOST).items
 
 
 def _waivers(tx: Transaction, version: Version) -> tuple[Waiver, ...]:
@@ -132,8 +137,9 @@ def _leaves(
     signature: ArtifactSignature | None,
     alerts: Iterable[Alert],
     rollouts: Iterable[Rollout],
+    named: Container[int],
 ) -> Leaves:
-    """Return every leaf about what the report speaks of, each once."""
+    """Return every leaf about what the report speaks of, each once; of other versions only moves, and those `named` by index."""
     signers = {claim.signer for claim in claims} | ({signature.signer} if signature else set())
     subjects = [
         f"model/{version.model}",
@@ -143,7 +149,7 @@ def _leaves(
         *(f"incident/{incident}" for incident in sorted({alert.incident for alert in alerts if alert.incident})),
         *(f"rollout/{rollout.id}" for rollout in rollouts),
     ]
-    entries = {entry.index: entry for subject in subjects for entry in _entries(tx, subject)}
+    entries = {entry.index: entry for subject in subjects for entry in leaves.every(tx, subject=subject)}
     other_versions = f"model/{version.model}/"
     return Leaves(
         entries=tuple(
@@ -152,15 +158,6 @@ def _leaves(
             if not entries[index].subject.startswith(other_versions)
             or entries[index].subject == f"model/{version.name}"
             or entries[index].event == Event.POINTER_MOVED
+            or index in named
         )
     )
-
-
-def _entries(tx: Transaction, subject: str) -> Iterable[Entry]:
-    cursor = None
-    while True:
-        page = log.entries(tx, subject=subject, cursor=cursor, limit=_MOST)
-        yield from page.items
-        cursor = page.next
-        if cursor is None:
-            return

@@ -46,6 +46,11 @@ class Replayed:
     statuses: Mapping[int, str]
     """Version → `quarantined`, `retired` or `deleted`; versions in use are left out."""
 
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """What gets traffic at the end; empty where nothing ever did."""
+        return self.intervals[-1].arms if self.intervals and self.intervals[-1].until is None else ()
+
 
 def replay(entries: Iterable[Entry], environment: str, until: datetime) -> Replayed:
     """Return what served, from all leaves of `EVENTS` and `ROLLOUT_EVENTS` about one model, in any order.

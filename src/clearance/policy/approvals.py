@@ -60,6 +60,7 @@ def list_approvals(
     caller: Principal,
     *,
     state: RequestState | None = None,
+    version: tuple[str, int] | None = None,
     mine: bool = False,
     cursor: str | None = None,
     limit: int = 100,
@@ -68,10 +69,11 @@ def list_approvals(
 
     Args:
         state: only those.
+        version: only those for this model and number.
         mine: only those that wait for the caller's vote, on this page: the inbox.
     """
     wanted = RequestState.OPEN if mine else state
-    found = consent_store.list_requests(tx, state=wanted, before=position_of(cursor), limit=limit + 1)
+    found = consent_store.list_requests(tx, state=wanted, version=version, before=position_of(cursor), limit=limit + 1)
     if mine:
         registry.look_up(tx, [(request.model, request.number) for _, request in found[:limit]])
     items = tuple(request for _, request in found[:limit] if not mine or _may_vote(tx, request, caller))

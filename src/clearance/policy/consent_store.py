@@ -70,12 +70,14 @@ def find_request(tx: Transaction, request_id: str) -> tuple[ApprovalRequest, flo
 
 
 def list_requests(
-    tx: Transaction, *, state: RequestState | None, before: int | None, limit: int
+    tx: Transaction, *, state: RequestState | None, version: tuple[str, int] | None, before: int | None, limit: int
 ) -> list[tuple[int, ApprovalRequest]]:
     """Return requests newest first, each with its position; what nobody settled may be closed or expired, not open."""
     query = _REQUESTS.order_by(requests.c.position.desc()).limit(limit)
     if before is not None:
         query = query.where(requests.c.position < before)
+    if version is not None:
+        query = query.where(requests.c.model == version[0], requests.c.number == version[1])
     in_time = requests.c.expires_at > tx.now
     unsettled = {
         RequestState.OPEN: (~_OVER, in_time),

@@ -12,6 +12,7 @@ from clearance.access.model import Permission, Principal
 from clearance.alarm import Severity
 from clearance.api.core import App
 from clearance.audit import log
+from clearance.compliance import serving
 from clearance.delivery import service as delivery
 from clearance.delivery.model import ACTIVE, RolloutState
 from clearance.monitoring import service as monitoring
@@ -37,11 +38,14 @@ def overview(request: Request, app: App, caller: Annotated[Principal, page_needs
         waiting = policy.list_approvals(tx, caller, state=RequestState.OPEN, limit=_MOST).items
         decisions = policy.list_decisions(tx, limit=30).items
         incidents = response.list_incidents(tx, limit=_MOST).items
+        serves = delivery.judged(tx, app.gate, delivery.serving(tx))
         return render(
             request,
             "overview.html",
-            models={model.name: model for model in registry.list_models(tx, limit=_MOST).items},
-            serving=delivery.judged(tx, app.gate, delivery.serving(tx)),
+            governed=bool(registry.list_models(tx, limit=1).items),
+            models={each.model: registry.get_model(tx, each.model) for each in serves},
+            serving=serves,
+            refused=serving.refused(tx, serves),
             watched={monitor.model for monitor in monitoring.list_monitors(tx)},
             alive=alive,
             pages=[alert for alert in alive if alert.severity is Severity.PAGE],

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from clearance.access.model import Permission, Principal
 from clearance.api.core import App
-from clearance.compliance import charts, inventory, measured, production
+from clearance.compliance import charts, inventory, measured, production, serving
 from clearance.delivery import service as delivery
 from clearance.delivery.model import RollbackRequest
 from clearance.errors import InvalidInput
@@ -69,13 +69,15 @@ def models(request: Request, app: App, caller: Reader, wanted: Wanted, cursor: s
     with app.database.read() as tx:
         page = inventory.search_models(tx, wanted, cursor=cursor, limit=100)
         pointers = inventory.serving_of(tx, [model.name for model in page.items])
-        serving = {each.model: each for each in delivery.judged(tx, app.gate, pointers.values())}
+        asked = {each.model: each for each in delivery.judged(tx, app.gate, pointers.values())}
+        refused = serving.refused(tx, pointers.values())
     given = {name: said for name, said in plain(wanted).items() if said not in {None, "name"}}
     return render(
         request,
         "models.html",
         page=page,
-        serving=serving,
+        serving=asked,
+        refused=refused,
         given=given,
         more=urlencode({**given, "cursor": page.next}) if page.next else None,
         choices=_CHOICES,
@@ -88,6 +90,7 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
     with app.database.read() as tx:
         found = registry.get_model(tx, name)
         seen = production.read(tx, name)
+        pointers = delivery.judged(tx, app.gate, delivery.list_pointers(tx, name))
         return render(
             request,
             "model.html",
@@ -95,7 +98,8 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
             tags=registry.tags(tx, name),
             aliases=delivery.list_aliases(tx, app.guards, name),
             versions=registry.list_versions(tx, name, limit=50),
-            pointers=delivery.judged(tx, app.gate, delivery.list_pointers(tx, name)),
+            pointers=pointers,
+            refused=serving.refused(tx, pointers),
             moves=delivery.history(tx, name).items[:10],
             alive=response.alive_alerts(tx, model=name),
             over=response.list_alerts(tx, model=name, state=AlertState.RESOLVED, limit=100).items,
@@ -117,6 +121,7 @@ def version(request: Request, name: str, number: int, app: App, caller: Reader) 
         checks = [claim for claim in claims if claim.predicate_type == predicates.CHECK]
         decision = policy.newest_decision(tx, name, number)
         lineage = registry.lineage(tx, name, number)
+        pointers = delivery.judged(tx, app.gate, delivery.list_pointers(tx, name))
         return render(
             request,
             "version.html",
@@ -135,11 +140,9 @@ def version(request: Request, name: str, number: int, app: App, caller: Reader) 
             waiting=policy.onboarding(tx, name, number),
             lineage=lineage,
             nodes={node.id: node for node in lineage.nodes},
-            serving=delivery.judged(
-                tx,
-                app.gate,
-                (each for each in delivery.list_pointers(tx, name) if number in {each.stable, each.candidate}),
-            ),
+            serving=[each for each in pointers if number in {each.stable, each.candidate}],
+            environments=[each.environment for each in pointers],
+            refused=serving.refused(tx, pointers),
         )
 
 
