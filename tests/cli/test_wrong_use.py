@@ -7,17 +7,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from clearance.client.tree import appear
 
 
-def run(*words: str | bytes, home: Path) -> subprocess.CompletedProcess[bytes]:
+def run(*words: str | bytes, home: Path, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "clearance", "--home", str(home), *words]
     return subprocess.run(
         command,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         timeout=60,
         check=False,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(home)},
@@ -103,3 +105,21 @@ def test_a_name_of_the_longest_length_can_be_downloaded_to(tmp_path: Path) -> No
     with appear(tmp_path / ("a" * 255)) as making:
         making.mkdir()
     assert [len(each.name) for each in tmp_path.iterdir()] == [255]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+@pytest.mark.parametrize(
+    "words", [("templates", "list", "--json"), ("templates", "list"), ("models", "show", "nope", "--json")]
+)
+def test_a_full_disk_under_the_output_is_an_error_and_no_denial(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run(*words, home=tmp_path, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error ")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("templates", "list", "--json"), ("templates", "list"), ("--version",)])
+def test_a_command_whose_output_is_closed_does_its_work(tmp_path: Path, words: tuple[str, ...]) -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "clearance", "--home", str(tmp_path)]
+    assert subprocess.run([*command, *words], timeout=60, check=False).returncode == 0

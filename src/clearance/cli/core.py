@@ -6,6 +6,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -141,7 +142,10 @@ def _aside(text: str) -> None:
 def fail(error: ClearanceError, as_json: bool = False) -> int:
     """Print an error where people and programs look for it, and return the exit code it stands for."""
     if as_json:
-        tell(error)
+        with suppress(
+            OSError
+        ):  # nothing can be written there: people are told on standard error, and the exit code says it
+            tell(error)
     from rich.markup import escape
 
     out = console(stderr=True)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -129,6 +130,7 @@ def main() -> None:
     """Run the command line; exit 0 done, 1 denied or failed verification, 2 wrong use."""
     gc.set_threshold(_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, _end)
+    _open_closed()
     try:
         _run()
     except _Terminated:
@@ -136,7 +138,23 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)  # whoever sent it sees that it was obeyed
     finally:
+        _leave_output()
         gc.freeze()  # what is left ends with the process: to look through it once more took a quarter of a small command
+
+
+def _open_closed() -> None:
+    """Give a standard stream that was closed (`>&-`) to nobody, so that what is printed, or the next file, does not end there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+
+
+def _leave_output() -> None:
+    """Drop what standard output does not take: Python would try it once more at the end, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Terminated(SystemExit):
@@ -150,11 +168,7 @@ def _end(_signal: int, _frame: object) -> None:
 def _run() -> None:
     as_json = "--json" in sys.argv
     try:
-        app(prog_name="clearance")
-    except SystemExit as end:
-        if as_json and end.code == WRONG_USE and end.__context__ is not None:
-            tell(_misused(end.__context__))  # people were told on standard error
-        raise
+        _carry_out(as_json)
     except ClearanceError as error:
         sys.exit(fail(error, as_json))
     except ModuleNotFoundError as error:
@@ -163,6 +177,20 @@ def _run() -> None:
         sys.exit(fail(_lacking(error), as_json))
     except (OSError, UnicodeError) as error:
         sys.exit(fail(_unusable(error), as_json))
+
+
+def _carry_out(as_json: bool) -> None:
+    """Carry the command out, and write all that it printed."""
+    try:
+        app(prog_name="clearance")
+    except SystemExit as end:
+        if as_json and end.code == WRONG_USE and end.__context__ is not None:
+            tell(_misused(end.__context__))  # people were told on standard error
+        try:
+            sys.stdout.flush()  # now, while it can still be told that there is no room for it
+        except BrokenPipeError:  # whoever read it has enough: nobody is told, as Typer does it
+            sys.exit(1)
+        raise
 
 
 def _misused(error: BaseException) -> InvalidInput:
