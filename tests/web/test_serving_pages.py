@@ -18,6 +18,7 @@ from clearance.audit.events import Event
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion
 from clearance.policy import service as policy
+from clearance.policy.consent import NewWaiver
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
 from clearance.registry.model import Lifecycle, ModelChange, NewModel
@@ -118,6 +119,8 @@ def test_the_history_says_what_the_gateway_refused(console: TestClient, sqlite_p
     page = text_of(console, "/models/car-loan/history")
     assert f"refused by the gateway, leaf {refused.index}: a byte differs; car-loan/1 went on serving" in page
     assert "The gateway refused car-loan/2 that the pointer named." in page
+    html = console.get("/models/car-loan/history").text
+    assert '<span class="id">a byte differs;' in html, "a digest in it is broken, not pushed out of sight"
 
 
 def test_the_report_says_so_too(console: TestClient, sqlite_parts: Clearance) -> None:
@@ -162,6 +165,16 @@ def test_an_incident_lists_its_pages_and_says_what_to_do_next(console: TestClien
     assert "clearance versions quarantine car-loan 2" in text
     assert 'href="/runbook"' in text
     assert "Do not restart the server" in console.get("/runbook").text
+
+
+def test_waivers_say_on_any_screen_by_whom_and_until_when(console: TestClient, sqlite_parts: Clearance) -> None:
+    with sqlite_parts.database.write() as tx:
+        new = NewWaiver(rule="version-usable", model="car-loan", reason="pilot", days=3)
+        policy.revoke_waiver(tx, person("bo"), policy.grant_waiver(tx, person("root"), new).id)
+    html = console.get("/approvals").text
+    assert '<td data-label="By">user:root</td>' in html
+    assert '<td class="small" data-label="Until">2026-01-05 09:00:00 UTC</td>' in html, "the grant ran until the 8th"
+    assert "over revoked by user:bo" in text_of(console, "/approvals")
 
 
 def test_a_rejection_needs_its_comment_in_the_form(console: TestClient, sqlite_parts: Clearance) -> None:
