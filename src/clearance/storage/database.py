@@ -114,6 +114,7 @@ class Database:
         self.clock = clock
         self._seal = seal
         self.engine = engine_of(url)
+        self._was_reached = False
         self._turns = threading.BoundedSemaphore(1 if self.is_sqlite else _WRITERS)
 
     @property
@@ -160,11 +161,14 @@ class Database:
             Unavailable: the database can't be opened, or all connections are in use.
         """
         try:
-            return self.engine.connect()
+            connection = self.engine.connect()
         except sa.exc.OperationalError as error:
-            raise refusals.cannot_open(self.engine.url, error) from error
+            refused = refusals.lost(error) if self._was_reached else refusals.cannot_open(self.engine.url, error)
+            raise refused from error
         except sa.exc.TimeoutError as error:
             raise refusals.in_words(error) or error from error
+        self._was_reached = True
+        return connection
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -33,11 +33,7 @@ def in_words(error: sa.exc.SQLAlchemyError) -> ClearanceError | None:
     if error.connection_invalidated:
         return _away(error)
     if _is_full(error):
-        return StorageFull(
-            "the disk of the database is full; nothing was changed",
-            code="storage_full",
-            hint="make room on that disk, then send it again; `clearance artifacts gc` makes some where the artifacts lie there, too",
-        )
+        return _full()
     if isinstance(error.orig, sqlite3.Error):
         return _of_sqlite(error, getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
     return _of_postgresql(error, getattr(error.orig, "sqlstate", None))
@@ -67,6 +63,11 @@ def cannot_open(url: sa.URL, error: sa.exc.DBAPIError) -> Unavailable:
     )
 
 
+def lost(error: sa.exc.DBAPIError) -> Unavailable:
+    """Return that there is no way any more to a database that was open: who operates it knows where, not every caller needs to."""
+    return _full() if _is_full(error) else _unavailable("the database can't be reached")
+
+
 def busy(why: str) -> Unavailable:
     """Return that somebody else has held up the database for too long."""
     return Unavailable(
@@ -81,6 +82,14 @@ def _is_full(error: sa.exc.DBAPIError) -> bool:
         found = getattr(error.orig, "sqlite_errorcode", 0)
         return found in _SQLITE_FULL or found & 0xFF in _SQLITE_FULL
     return getattr(error.orig, "sqlstate", None) == _POSTGRESQL_FULL
+
+
+def _full() -> StorageFull:
+    return StorageFull(
+        "the disk of the database is full; nothing was changed",
+        code="storage_full",
+        hint="make room on that disk, then send it again; `clearance artifacts gc` makes some where the artifacts lie there, too",
+    )
 
 
 def _of_sqlite(error: sa.exc.DBAPIError, code: int) -> ClearanceError | None:
@@ -123,8 +132,12 @@ def _scalars(parameters: Any) -> Iterator[Any]:
 
 def _away(error: sa.exc.DBAPIError) -> Unavailable:
     first = str(error.orig).strip().split("\n")[0]
+    return _unavailable(f"the database does not answer as it should: {first}")
+
+
+def _unavailable(what: str) -> Unavailable:
     return Unavailable(
-        f"the database does not answer as it should: {first}",
+        what,
         code="database_unavailable",
         hint="send it again in a second, with the same Idempotency-Key if it changes something, so that it happens once",
     )
