@@ -111,6 +111,7 @@ DAMAGES = {
         "table of the log's keys",
     ),
     "the keys are gone": ("delete from audit_keys", "table of the log's keys"),
+    "the keys are gone, the signer is not": ("delete from audit_keys", "names, which names none"),
 }
 
 

@@ -197,8 +197,10 @@ class _Keys:
         signed = list(zip(self._since, named, strict=False))
         if self._kept != signed and (self._kept or self._changes):  # a log of the first releases named no key
             self._found.add("the table of the log's keys does not say what its leaves say of them")
-        if self._end is not None and self._end.signer != (named[-1] if self._kept else ""):
-            self._found.add(f"the next checkpoint would be signed by {self._end.signer or 'nobody'}, not {named[-1]}")
+        next_one = named[-1] if self._kept else ""
+        if self._end is not None and self._end.signer != next_one:
+            said = next_one or "by whom the table of the log's keys names, which names none"
+            self._found.add(f"the next checkpoint would be signed by {self._end.signer or 'nobody'}, not {said}")
         if self._end is not None and self._end.successor:
             self._found.add(f"a key {self._end.successor} would follow, and no leaf says so")
 
