@@ -13,10 +13,12 @@ from clearance.access.model import NewToken, Role
 from clearance.access.service import issue_token, revoke_token
 from clearance.app import Clearance
 from clearance.client.transport import InProcessTransport
+from clearance.monitoring import service as monitoring
 from clearance.registry import service as registry
 from clearance.registry.model import NewModel
 from clearance.web.core import csrf_token
 from tests.conftest import person
+from tests.web.showcase import Showcase
 
 HTML = {"accept": "text/html,application/xhtml+xml"}
 Open = Callable[..., httpx.Client]
@@ -205,3 +207,21 @@ def test_every_page_carries_the_strict_policy_and_no_inline_script_or_style(cons
         assert "unsafe" not in policy
         assert answer.headers["cache-control"] == "no-store"
         assert not re.search(r"<style|style=|\son[a-z]+=|<script(?! src=| type=.application/json)", answer.text)
+
+
+def test_a_page_draws_the_newest_windows_and_says_how_many_there_are(
+    showcase: Showcase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = server.create(showcase.parts)
+    cookies = {"clearance_session": showcase.tokens["vic"]}
+    transport = InProcessTransport(lambda: app, {})
+    with httpx.Client(base_url="http://local", transport=transport, headers=HTML, cookies=cookies) as client:
+        whole = client.get("/models/car-loan").text
+        monkeypatch.setattr("clearance.web.registry._CHARTED", 3)
+        monkeypatch.setattr("clearance.web.registry._WINDOWS", 2)
+        newest = client.get("/models/car-loan").text
+    with showcase.parts.database.read() as tx:
+        total = monitoring.newest_windows(tx, "car-loan", "production", 1)[1]
+    assert "of which the charts show" not in whole
+    assert f"{total} in all, of which the charts show the newest 3" in newest
+    assert len(newest) < len(whole)

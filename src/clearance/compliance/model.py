@@ -41,7 +41,9 @@ class Production:
 
     monitor: Monitor
     windows: tuple[WindowRow, ...]
-    """Newest first."""
+    """Newest first; figures below are of these windows."""
+    total: int
+    """How many windows there are, the older ones too that were not asked for."""
     drift: tuple[Figure, ...]
     """PSI of every feature, oldest first."""
     auc: tuple[Figure, ...]

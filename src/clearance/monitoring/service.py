@@ -22,6 +22,7 @@ __all__ = [
     "figures",
     "get_monitor",
     "list_monitors",
+    "newest_windows",
     "profiles",
     "windows",
 ]
@@ -35,6 +36,16 @@ def windows(
     after = None if cursor is None else _at(cursor)
     found = store.list_windows(tx, model, environment, after=after, limit=limit + 1)
     return Page(items=found[:limit], next=timestamp(found[limit - 1].window.start) if len(found) > limit else None)
+
+
+def newest_windows(tx: Transaction, model: str, environment: str, limit: int) -> tuple[tuple[WindowSummary, ...], int]:
+    """Return the last windows that were evaluated, oldest first, and how many there are in all.
+
+    Raises:
+        NotFound: nothing watches the model there.
+    """
+    get_monitor(tx, model, environment)
+    return store.newest_windows(tx, model, environment, limit), store.count_windows(tx, model, environment)
 
 
 def figures(

@@ -79,6 +79,17 @@ def list_windows(
     return tuple(parse_json(WindowSummary, body) for body in tx.execute(chosen.limit(limit)).scalars())
 
 
+def newest_windows(tx: Transaction, model: str, environment: str, limit: int) -> tuple[WindowSummary, ...]:
+    """Return the last windows that were evaluated, oldest first."""
+    chosen = _of(sa.select(windows.c.body), windows, model, environment).order_by(windows.c.start.desc()).limit(limit)
+    return tuple(parse_json(WindowSummary, body) for body in reversed(tx.execute(chosen).scalars().all()))
+
+
+def count_windows(tx: Transaction, model: str, environment: str) -> int:
+    """Return how many windows were evaluated."""
+    return int(tx.execute(_of(sa.select(sa.func.count()), windows, model, environment)).scalar_one())
+
+
 def find_profiles(tx: Transaction, model: str, environment: str, start: datetime) -> Mapping[str, Any] | None:
     """Return the profiles of a window by version, as JSON."""
     chosen = _of(sa.select(windows.c.profiles), windows, model, environment).where(windows.c.start == start)

@@ -30,6 +30,8 @@ from clearance.web.core import back_to, page_needs, render
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Principal, page_needs(Permission.READ)]
 _WINDOWS = 12
+_CHARTED = 400
+"""Windows whose figures a page draws: over a year of days, two weeks of hours."""
 _CHOICES = (
     ("kind", "Kind", tuple((word.value, word.value) for word in ModelKind)),
     ("risk", "Governance", tuple((word.value, word.value) for word in Risk)),
@@ -89,7 +91,7 @@ def model(request: Request, name: str, app: App, caller: Reader) -> HTMLResponse
     """One model: what is wrong, what serves, how it does, its versions, what happened."""
     with app.database.read() as tx:
         found = registry.get_model(tx, name)
-        seen = production.read(tx, name)
+        seen = production.read(tx, name, newest=_CHARTED)
         pointers = delivery.judged(tx, app.gate, delivery.list_pointers(tx, name))
         return render(
             request,
