@@ -293,6 +293,14 @@ def test_what_there_is_not_is_said_to_be_so(sqlite_loan: Clearance, of: str) -> 
         traced(sqlite_loan, of)
 
 
+def test_a_version_is_found_by_the_title_that_its_model_has_now(sqlite_loan: Clearance) -> None:
+    with sqlite_loan.database.write() as tx:
+        registry.update_model(tx, ADA, "car-loan", ModelChange(title="Car Loan EU"))
+    assert traced(sqlite_loan, "Car Loan EU/1") == traced(sqlite_loan, "car-loan/1")
+    with pytest.raises(NotFound, match="car-loan has no version 9"):
+        traced(sqlite_loan, "Car Loan EU/9")
+
+
 def test_a_column_that_went_is_found_under_the_version_by_its_column_lineage(parts: Clearance) -> None:
     pipeline(parts)
     assert found(parts) == ()

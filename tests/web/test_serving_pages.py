@@ -203,6 +203,12 @@ def test_a_leaf_of_the_log_has_a_page_in_words_with_its_proof(console: TestClien
     assert "hashes to the checkpoint" in page
 
 
+def test_the_log_is_not_shown_whole_where_an_event_is_asked_for_that_there_is_not(console: TestClient) -> None:
+    answer = console.get("/audit?event=waiver.denied", headers={"accept": "text/html"})
+    assert answer.status_code == 422
+    assert "there is no event &#39;waiver.denied&#39;" in answer.text
+
+
 @pytest.mark.parametrize(("index", "status"), [("999999", 404), ("-1", 422), ("x", 422)])
 def test_a_leaf_that_is_none_is_told(console: TestClient, index: str, status: int) -> None:
     assert console.get(f"/audit/leaves/{index}").status_code == status

@@ -19,10 +19,10 @@ from clearance.registry.flows import service as flows
 from clearance.registry.flows import store
 from clearance.registry.flows.model import Run, Use, split_version
 from clearance.registry.model import Edge, Node, Version
-from clearance.registry.rules import parse_version_name
+from clearance.registry.rules import is_model_name, parse_version_name
 from clearance.storage.database import Transaction
 
-_VERSION = re.compile(r"(?:model/)?([a-z0-9][a-z0-9._-]{0,99}/[1-9][0-9]{0,8})")
+_VERSION = re.compile(r"(?:model/)?(.+)/([1-9][0-9]{0,8})")
 _DIGEST = re.compile(r"(?:dataset/)?(sha256:[0-9a-f]{64})")
 _RUN = re.compile(r"(?:run/)?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 _DECISION = re.compile(r"(?:decision/)?(dec_[0-9a-z]{26})")
@@ -40,8 +40,8 @@ def trace(
     """Return what is upstream or downstream of a thing.
 
     Args:
-        of: `car-loan/1`, a decision's id, `sha256:…` of a registered dataset, a run's id, `job/NAMESPACE/NAME`, or
-            `NAMESPACE/NAME` or `NAMESPACE/NAME@VERSION` of a dataset that pipelines told of.
+        of: `car-loan/1`, by the model's name or title, a decision's id, `sha256:…` of a registered dataset, a run's id,
+            `job/NAMESPACE/NAME`, or `NAMESPACE/NAME` or `NAMESPACE/NAME@VERSION` of a dataset that pipelines told of.
         direction: which way.
         depth: most steps, 1 to 50.
         most: most things to show, 1 to 2,000.
@@ -78,12 +78,8 @@ class _Reader:
 
     def find(self, of: str) -> Node:
         """Return the node that somebody asks about."""
-        if found := _VERSION.fullmatch(of):
-            try:
-                return nodes.of_version(registry.get_version(self._tx, *parse_version_name(found[1])))
-            except NotFound:
-                if not self._is_dataset(of):
-                    raise
+        if called := self._called_version(of):
+            return nodes.of_version(called)
         if found := _DECISION.fullmatch(of):
             return nodes.of_decision(policy.get_decision(self._tx, found[1]))
         if found := _DIGEST.fullmatch(of):
@@ -95,8 +91,21 @@ class _Reader:
         dataset, version = flows.find_dataset(self._tx, of.removeprefix("dataset/"))
         return nodes.of_named(dataset, version)
 
-    def _is_dataset(self, of: str) -> bool:
-        return bool(store.datasets_called(self._tx, of))
+    def _called_version(self, of: str) -> Version | None:
+        """Return the version that a text names, None where it names something else.
+
+        Raises:
+            NotFound: it looks like a version's name, and neither that nor a dataset is called so.
+        """
+        if (found := _VERSION.fullmatch(of)) is None:
+            return None
+        model = registry.identity(self._tx, found[1])
+        try:
+            return registry.get_version(self._tx, model, int(found[2]))
+        except NotFound:
+            if is_model_name(model) and not store.datasets_called(self._tx, of):
+                raise
+            return None
 
     def upstream(self, node: str) -> Iterator[Step]:
         """Yield what went into a node."""

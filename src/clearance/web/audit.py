@@ -12,6 +12,7 @@ from clearance.api.core import App
 from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.compliance.verification import verify
+from clearance.errors import InvalidInput
 from clearance.web.core import page_needs, render
 
 router = APIRouter(include_in_schema=False)
@@ -28,7 +29,9 @@ def entries(
     cursor: str | None = None,
 ) -> HTMLResponse:
     """What happened, newest first; whoever may audit also sees the log's keys, checkpoint and witnesses."""
-    wanted = Event(event) if event in set(Event) else None
+    if event and event not in set(Event):
+        raise InvalidInput(f"there is no event {event[:80]!r}", code="request_invalid", hint="choose from the form")
+    wanted = Event(event) if event else None
     with app.database.read() as tx:
         page = log.entries(tx, subject=subject.strip() or None, event=wanted, cursor=cursor, limit=_PAGE)
         standing = app.witnesses.status(tx, app.log_keys) if caller.may(Permission.AUDIT_READ) else None
