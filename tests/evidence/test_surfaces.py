@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,17 @@ from clearance.access.model import Role
 from clearance.app import Clearance
 from clearance.cli.main import main
 from clearance.client.client import Client
+from clearance.clock import FixedClock
 from clearance.errors import Conflict, Forbidden, InvalidInput, NotFound, VerificationFailed
 from clearance.evidence import dsse, keys, predicates, statement
 from clearance.evidence.dsse import Envelope
+from clearance.evidence.passport_check import verify
 from clearance.evidence.predicates import Purpose
+from clearance.policy import service as policy
+from clearance.policy.consent import NewWaiver
+from clearance.policy.pack import PackSource
 from tests.conftest import person
+from tests.delivery.conftest import ADA, PACK, decide, prepare
 from tests.evidence.conftest import FILES, check_result, register
 
 BIN = Path(sys.executable).parent
@@ -189,3 +196,22 @@ def test_a_malformed_file_is_refused_with_its_place(sqlite_parts: Clearance, run
     refused = run(sqlite_parts.settings.home, "evidence", "add", "car-loan", "1", file)
     assert refused.returncode == 2
     assert "line 2, column 1" in refused.stderr
+
+
+def test_a_passport_says_that_its_decision_held_no_more_when_it_was_exported(
+    sqlite_parts: Clearance, clock: FixedClock, client: Client, run: Run, tmp_path: Path
+) -> None:
+    never = "rules:\n  - {id: never, title: It never holds, severity: block, expression: 'false', message: no, sources: [X4]}"
+    prepare(sqlite_parts, versions=1)
+    with sqlite_parts.database.write() as tx:
+        policy.install_pack(tx, ADA, PackSource(source=PACK.replace("rules:", never).replace('"1"', '"2"')))
+        new = NewWaiver(rule="never", model="car-loan", reason="pilot", days=1)
+        waiver = policy.grant_waiver(tx, person("root"), new).id
+    decide(sqlite_parts, 1)
+    assert verify(json.dumps(client.evidence.passport("car-loan", 1))).lapsed == ""
+    clock.advance(timedelta(days=1))
+    file = tmp_path / "passport.json"
+    file.write_text(json.dumps(client.evidence.passport("car-loan", 1)))
+    said = run(tmp_path, "passport", "verify", file)
+    assert said.returncode == 0, "it is genuine, whatever it says"
+    assert f"That held no more when the passport was exported: the waiver {waiver}" in " ".join(said.stdout.split())

@@ -92,6 +92,8 @@ def _render(report: PassportReport) -> None:
         return
     outcome = f"{report.outcome} for {report.environment}" if report.outcome else "not decided on"
     say(f"\n[green]The passport verifies.[/] {report.model}/{report.number} is {outcome}.")
+    if report.lapsed:
+        say(f"[red bold]That held no more when the passport was exported:[/] {escape(report.lapsed)}")
     if report.status != "registered":
         say(f"[red bold]It was {report.status} when the passport was exported:[/] do not use it.")
     if not report.pinned:

@@ -25,12 +25,18 @@ _EVENTS = (
 
 
 def seal_passport(
-    tx: Transaction, caller: Principal, model: str, number: int, decision: Mapping[str, Any] | None
+    tx: Transaction,
+    caller: Principal,
+    model: str,
+    number: int,
+    decision: Mapping[str, Any] | None,
+    lapsed: str = "",
 ) -> dict[str, Any]:
     """Return the body of a version's passport, recorded in the log with its digest; `prove_passport` completes it.
 
     Args:
         decision: the newest decision about the version as JSON (with `id` and `vsa`), from whoever decides; None before it.
+        lapsed: why that decision, which allowed, holds no more (a waiver ended); empty while it does.
 
     Raises:
         NotFound: no such version.
@@ -46,6 +52,7 @@ def seal_passport(
         signature=signature,
         statements=claims,
         decision=decision,
+        lapsed=lapsed,
         at=tx.now,
         by=caller.name,
     )

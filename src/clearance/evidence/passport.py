@@ -29,6 +29,7 @@ def body(
     signature: ArtifactSignature | None,
     statements: Sequence[StoredStatement],
     decision: Mapping[str, Any] | None,
+    lapsed: str,
     at: datetime,
     by: str,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def body(
         keys: every key that signed something in it.
         signature, statements: the evidence that counts.
         decision: the newest decision, as JSON; None before the first.
+        lapsed: why a decision that allowed holds no more; empty while it does.
         at, by: when it is exported, and by whom.
     """
     return {
@@ -51,6 +53,7 @@ def body(
         "signature": plain(signature),
         "statements": [plain(statement) for statement in statements],
         "decision": plain(decision),
+        "lapsed": lapsed,
     }
 
 

@@ -31,7 +31,8 @@ class Check:
 class PassportReport:
     """What verifying a passport found; `ok` when nothing failed.
 
-    `status` is the version's own (registered, quarantined, retired) when the passport was exported, `outcome` that of the decision.
+    `status` is the version's own (registered, quarantined, retired) when the passport was exported, `outcome` that of the decision,
+    `lapsed` why that held no more then, empty while it did and in passports of the first releases.
     `pinned` says whether the log was one the verifier knew already: without it, a passport shows only that it agrees with itself.
     """
 
@@ -41,6 +42,7 @@ class PassportReport:
     digest: str
     status: str
     outcome: str
+    lapsed: str
     environment: str
     pinned: bool
     log: str
@@ -107,6 +109,7 @@ def _report(body: Mapping[str, Any], log: Mapping[str, Any], pins: Pins, checks:
         digest=_text(version, "digest"),
         status=_text(version, "status"),
         outcome=_text(decision, "outcome"),
+        lapsed=_text(body, "lapsed"),
         environment=_text(decision, "environment"),
         pinned=pins.log is not None and not failed,
         log=str(log.get("verifier", "")),
