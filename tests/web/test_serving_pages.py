@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +16,7 @@ from clearance.alarm import Alarm, Severity
 from clearance.app import Clearance
 from clearance.audit import log
 from clearance.audit.events import Event
+from clearance.clock import FixedClock
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion
 from clearance.policy import service as policy
@@ -165,6 +167,20 @@ def test_an_incident_lists_its_pages_and_says_what_to_do_next(console: TestClien
     assert "clearance versions quarantine car-loan 2" in text
     assert 'href="/runbook"' in text
     assert "Do not restart the server" in console.get("/runbook").text
+
+
+def test_a_version_waits_for_people_only_while_they_may_answer(
+    console: TestClient, sqlite_parts: Clearance, clock: FixedClock
+) -> None:
+    with sqlite_parts.database.write() as tx:
+        asking = PACK.replace("{count: 0}", "{count: 1, roles: [approver]}").replace('"1"', '"2"')
+        policy.install_pack(tx, ADA, PackSource(source=asking))
+        sqlite_parts.gate.decide(tx, ADA, "car-loan", 2, "production")
+    assert "It waits for people: answer" in text_of(console, "/models/car-loan/versions/2")
+    clock.advance(timedelta(days=60))
+    page = text_of(console, "/models/car-loan/versions/2")
+    assert "It waits for people" not in page
+    assert "It waits for nobody: the request for approval is expired, since 2026-01-19 09:00:00 UTC." in page
 
 
 def test_waivers_say_on_any_screen_by_whom_and_until_when(console: TestClient, sqlite_parts: Clearance) -> None:

@@ -132,6 +132,7 @@ def version(request: Request, name: str, number: int, app: App, caller: Reader) 
             aliases=[each for each in delivery.list_aliases(tx, app.guards, name) if each.number == number],
             model=registry.get_model(tx, name),
             decision=decision,
+            asked=policy.get_approval(tx, decision.approval_id) if decision and decision.approval_id else None,
             rules=sorted(decision.rules, key=lambda rule: (not rule.blocks, rule.holds)) if decision else (),
             admission=policy.admission(tx, name, number),
             signature=evidence.artifact_signature(tx, name, number),
