@@ -72,7 +72,7 @@ def prove_passport(tx: Transaction, body: Mapping[str, Any], verifier: Verifier)
     Raises:
         VerificationFailed: the log lacks the leaf of the export, so that no proof can be had.
     """
-    needed = [entry for entry in _entries(tx, body) if passport.needs_leaf(body, entry)]
+    needed = list(filter(passport.resting_on(body), _entries(tx, body)))
     if not any(entry.event == Event.PASSPORT_EXPORTED for entry in needed):
         raise VerificationFailed(
             "the log does not show this export",

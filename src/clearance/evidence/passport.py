@@ -9,7 +9,7 @@ verifies all of it with no server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -62,18 +62,22 @@ def seal(found: Mapping[str, Any]) -> str:
     return digest_of(found)
 
 
-def needs_leaf(found: Mapping[str, Any], entry: Entry) -> bool:
-    """Tell whether an entry of the log is one that a body rests on."""
-    wanted: dict[str, tuple[Any, set[Any]]] = {
-        Event.VERSION_REGISTERED: (entry.subject, {f"model/{found['model']}/{found['number']}"}),
-        Event.KEY_TRUSTED: (entry.subject, {f"key/{key['key_id']}" for key in found["keys"]}),
-        Event.ARTIFACT_SIGNED: (entry.data.get("signature"), {(found["signature"] or {}).get("id", "")}),
-        Event.STATEMENT_ADDED: (entry.data.get("statement"), {each["id"] for each in found["statements"]}),
-        Event.DECISION_MADE: (entry.data.get("decision"), {(found["decision"] or {}).get("id", "")}),
-        Event.PASSPORT_EXPORTED: (entry.data.get("digest"), {seal(found)}),
+def resting_on(found: Mapping[str, Any]) -> Callable[[Entry], bool]:
+    """Return what tells whether an entry of the log is one that a body rests on."""
+    wanted: dict[str, tuple[str | None, frozenset[str]]] = {
+        Event.VERSION_REGISTERED: (None, frozenset((f"model/{found['model']}/{found['number']}",))),
+        Event.KEY_TRUSTED: (None, frozenset(f"key/{key['key_id']}" for key in found["keys"])),
+        Event.ARTIFACT_SIGNED: ("signature", frozenset(((found["signature"] or {}).get("id", ""),))),
+        Event.STATEMENT_ADDED: ("statement", frozenset(each["id"] for each in found["statements"])),
+        Event.DECISION_MADE: ("decision", frozenset(((found["decision"] or {}).get("id", ""),))),
+        Event.PASSPORT_EXPORTED: ("digest", frozenset((seal(found),))),
     }
-    name, names = wanted.get(entry.event, (None, set()))
-    return name in names
+
+    def needs(entry: Entry) -> bool:
+        fact, names = wanted.get(entry.event, (None, frozenset()))
+        return (entry.subject if fact is None else entry.data.get(fact)) in names
+
+    return needs
 
 
 def assemble(found: Mapping[str, Any], verifier: str, proofs: Sequence[InclusionProof]) -> dict[str, Any]:

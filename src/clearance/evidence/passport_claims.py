@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from clearance.audit.events import Event
@@ -43,10 +44,19 @@ class Context:
 
     def entry(self, event: Event, subject: str, **data: Any) -> Entry:
         """Return the proven entry of this event whose data has all of these facts."""
-        for entry in self.entries:
-            if entry.event == event and entry.subject == subject and data.items() <= dict(_flat(entry.data)).items():
+        for entry, facts in self._by_subject.get((event, subject), ()):
+            if data.items() <= facts.items():
                 return entry
         raise VerificationFailed(f"no leaf of the log says {event} of {subject} as it is here", code="leaf_missing")
+
+    @cached_property
+    def _by_subject(self) -> Mapping[tuple[str, str], Sequence[tuple[Entry, Mapping[str, Any]]]]:
+        """The entries with those of their facts that can be compared by themselves, by event and subject."""
+        found: dict[tuple[str, str], list[tuple[Entry, Mapping[str, Any]]]] = {}
+        for entry in self.entries:
+            facts = {name: fact for name, fact in entry.data.items() if isinstance(fact, str | int | float | bool)}
+            found.setdefault((entry.event, entry.subject), []).append((entry, facts))
+        return found
 
     def trusted(self, purpose: Purpose) -> dict[str, PublicKey]:
         """Return the keys of the passport that may sign for this purpose, by id."""
@@ -221,13 +231,6 @@ CHECKS: dict[str, Callable[[Context], str]] = {
     "trust": _trust,
 }
 """Every check of a body, in the order of its report."""
-
-
-def _flat(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the facts of a leaf that can be compared by themselves."""
-    for name, fact in data.items():
-        if isinstance(fact, str | int | float | bool):
-            yield name, fact
 
 
 def _same(what: str, found: Any, expected: Any) -> None:
