@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from clearance.audit.events import Event
@@ -55,7 +57,7 @@ class Production:
         return tuple(figure for figure in self.drift if figure.verdict is Verdict.FAILED)
 
 
-@value
+@dataclass(frozen=True)
 class Leaves:
     """The leaves of the audit log that a report rests on, oldest first."""
 
@@ -63,13 +65,27 @@ class Leaves:
 
     def first(self, event: Event, subject: str = "", at: datetime | None = None, **data: Any) -> Entry | None:
         """Return the oldest leaf of an event about a subject (at a time) whose facts include these, None if none does."""
-        found = (each for each in self.entries if at in {None, each.at} and _fits(each, event, subject, data))
-        return next(found, None)
+        among = self._among(event, data)
+        return next((each for each in among if at in {None, each.at} and _fits(each, subject, data)), None)
 
     def newest(self, event: Event, subject: str = "", **data: Any) -> Entry | None:
         """Return the newest such leaf."""
-        found = (each for each in reversed(self.entries) if _fits(each, event, subject, data))
-        return next(found, None)
+        return next((each for each in reversed(self._among(event, data)) if _fits(each, subject, data)), None)
+
+    def _among(self, event: Event, data: Mapping[str, Any]) -> Sequence[Entry]:
+        """Return the leaves of an event, or of those the ones with the first text that is asked for."""
+        text = next(((name, fact) for name, fact in data.items() if isinstance(fact, str)), ("", ""))
+        return self._known.get((event, *text), ())
+
+    @cached_property
+    def _known(self) -> Mapping[tuple[str, str, str], Sequence[Entry]]:
+        """The leaves by event, and by event and each text of their facts, oldest first."""
+        found: dict[tuple[str, str, str], list[Entry]] = {}
+        for entry in self.entries:
+            texts = ((name, fact) for name, fact in entry.data.items() if isinstance(fact, str))
+            for text in (("", ""), *texts):
+                found.setdefault((entry.event, *text), []).append(entry)
+        return found
 
 
 @value
@@ -132,9 +148,5 @@ class Report:
         )
 
 
-def _fits(entry: Entry, event: Event, subject: str, data: Mapping[str, Any]) -> bool:
-    return (
-        entry.event == event
-        and subject in {"", entry.subject}
-        and all(entry.data.get(name) == wanted for name, wanted in data.items())
-    )
+def _fits(entry: Entry, subject: str, data: Mapping[str, Any]) -> bool:
+    return subject in {"", entry.subject} and all(entry.data.get(name) == wanted for name, wanted in data.items())
