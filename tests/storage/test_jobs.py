@@ -305,3 +305,24 @@ def test_a_loop_of_each_process_runs_beside_the_shared_ones(jobs: Jobs, caplog: 
     jobs.start()
     wait_for(lambda: len(turns) >= 4)
     assert "a bad turn" in caplog.text
+
+
+@pytest.mark.postgres
+def test_loops_and_jobs_go_on_after_postgresql_was_away(own_postgres: Any) -> None:
+    jobs = Jobs(own_postgres.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    turns: list[float] = []
+    done: list[Any] = []
+    jobs.every("tick", 0.1, lambda: turns.append(time.monotonic()))
+    jobs.register("note", done.append)
+    jobs.start()
+    try:
+        wait_for(lambda: turns)
+        own_postgres.stop()  # its socket is gone with it
+        time.sleep(3)
+        own_postgres.ensure_postgres_running()
+        back = time.monotonic()
+        wait_for(lambda: sum(at > back for at in turns) > 2)
+        jobs.run("note", "k", {})
+        wait_for(lambda: done)
+    finally:
+        jobs.stop()

@@ -101,10 +101,36 @@ class _OldSqlite(sqlite3.Connection):
         self.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
 
 
+class _Patient(sa.CreateEnginePlugin):
+    """Has DBOS wait until there is a connection again, whatever keeps it from being made.
+
+    DBOS knows some of the words that psycopg has for it (dbos/_utils.py, retriable_postgres_exception), but neither a socket
+    that is gone nor a name that can't be resolved: it took them for mistakes of the workflow, whose loop ended for good.
+    """
+
+    name = "clearance_patient"
+
+    def update_url(self, url: sa.URL) -> sa.URL:
+        """Return the address as it is: it names no plug-in."""
+        return url
+
+    def engine_created(self, engine: sa.Engine) -> None:
+        """Take every failure to connect for one that passes."""
+
+        @sa.event.listens_for(engine, "handle_error")
+        def wait(context: sa.engine.ExceptionContext) -> None:
+            if context.connection is None and isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+                context.is_disconnect = True
+
+
+sa.dialects.plugins.register(_Patient.name, __name__, _Patient.__name__)
+
+
 def _engine_options(url: str) -> dict[str, Any]:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return {} if "application_name" in parsed.query else {"connect_args": {"application_name": PROCESS}}
+        named = {} if "application_name" in parsed.query else {"connect_args": {"application_name": PROCESS}}
+        return {"plugins": [_Patient.name], **named}
     return {"connect_args": {"factory": _OldSqlite}} if sqlite3.sqlite_version_info < (3, 42) else {}
 
 
