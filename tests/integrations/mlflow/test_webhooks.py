@@ -253,6 +253,49 @@ def test_one_receiver_that_is_down_does_not_keep_another_waiting(sqlite_parts: C
     assert len(told(receiver)) == 1
 
 
+def test_what_happens_while_a_receiver_is_down_waits_behind_what_it_did_not_take(
+    parts: Clearance, clock: FixedClock, receiver: Receiver
+) -> None:
+    hook(parts, receiver.url)
+    receiver.status = 503
+    model(parts, "one")
+    assert driver(parts).turn() == 0
+    receiver.bodies()
+    receiver.status = 200
+    model(parts, "two")
+    assert driver(parts).turn() == 0
+    assert receiver.got.empty()
+    clock.advance(timedelta(seconds=6))
+    assert driver(parts).turn() == 2
+    assert [data["name"] for _, data in told(receiver)] == ["one", "two"]
+
+
+def test_a_receiver_that_takes_its_time_gets_the_rest_in_the_next_turn(
+    parts: Clearance, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearance.integrations.mlflow.webhooks.driver._TURN_SECONDS", 0.0)  # each takes its time
+    hook(parts, receiver.url)
+    hook(parts, receiver.url)
+    for name in ("one", "two"):
+        model(parts, name)
+    for name in ("one", "two"):
+        assert driver(parts).turn() == 2
+        assert [data["name"] for _, data in told(receiver)] == [name, name]
+    assert driver(parts).turn() == 0
+
+
+def test_a_webhook_to_which_much_is_due_leaves_room_for_another(parts: Clearance, receiver: Receiver) -> None:
+    busy = hook(parts, receiver.url)
+    for name in ("one", "two", "three", "four"):
+        model(parts, name)
+    late = hook(parts, receiver.url)
+    model(parts, "five")
+    driver(parts).collect()
+    with parts.database.write() as tx:
+        taken = [message.webhook for message in store.take_due(tx, 3, timedelta(minutes=1))]
+    assert sorted(taken) == sorted([busy.webhook_id, busy.webhook_id, late.webhook_id])
+
+
 def test_a_process_that_dies_between_collecting_and_sending_loses_nothing_and_doubles_nothing(
     sqlite_parts: Clearance, clock: FixedClock, receiver: Receiver
 ) -> None:

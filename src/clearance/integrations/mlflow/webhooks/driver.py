@@ -8,6 +8,7 @@ under the same id.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 _ENTRIES_AT_ONCE = 200
 _MESSAGES_AT_ONCE = 100
 _RECEIVERS_AT_ONCE = 8
+_TURN_SECONDS = 5.0
+"""After so long a receiver that takes its time gets the rest in the next turn, so that the others need not wait for all of it."""
 _LEASE = timedelta(minutes=1)  # well over what one message takes at most; those behind it get theirs anew each time
 
 
@@ -99,15 +102,19 @@ class Driver:
             secret = store.secret_of(tx, queue[0].webhook)
         if webhook is None:
             return 0  # removed meanwhile, and its messages with it
+        until = time.monotonic() + _TURN_SECONDS
         for arrived, message in enumerate(queue):
             error = self._try(webhook, secret, message)
+            is_over = time.monotonic() >= until
             with self._database.write() as tx:
-                if not error:
-                    store.forget(tx, message.id)
-                    store.postpone(tx, (each.id for each in queue[arrived + 1 :]), tx.now + _LEASE)
-                    continue
-                _note(tx, webhook, message, error, (each.id for each in queue[arrived:]))
-                return arrived
+                if error:
+                    _note(tx, webhook, message, error, (each.id for each in queue[arrived:]))
+                    return arrived
+                store.forget(tx, message.id)
+                rest = (each.id for each in queue[arrived + 1 :])
+                store.postpone(tx, rest, tx.now if is_over else tx.now + _LEASE)
+            if is_over:
+                return arrived + 1
         return len(queue)
 
     def _try(self, webhook: Webhook, secret: str, message: Message) -> str:

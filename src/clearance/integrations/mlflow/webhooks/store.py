@@ -109,16 +109,27 @@ def collect(tx: Transaction, webhook_id: str, message_id: str, word: str, body: 
 
 def is_due(tx: Transaction) -> bool:
     """Return whether a message is due."""
-    return tx.execute(sa.select(messages.c.id).where(messages.c.next_at <= tx.now).limit(1)).first() is not None
+    return tx.execute(sa.select(messages.c.id).where(_due(tx.now)).limit(1)).first() is not None
 
 
 def take_due(tx: Transaction, limit: int, lease: timedelta) -> list[Message]:
-    """Return messages that are due, in the order of what happened; for as long as the lease nobody else gets them."""
+    """Return messages that are due, in the order of what happened; for as long as the lease nobody else gets them.
+
+    Where more are due than that, each webhook has its share of them.
+    """
     tx.lock("mlflow webhooks")
-    query = sa.select(messages).where(messages.c.next_at <= tx.now).order_by(messages.c.position).limit(limit)
+    rank = sa.func.row_number().over(partition_by=messages.c.webhook, order_by=messages.c.position)
+    query = sa.select(messages).where(_due(tx.now)).order_by(rank, messages.c.position).limit(limit)
     found = [_message(row) for row in tx.execute(query)]
     postpone(tx, (message.id for message in found), tx.now + lease)
     return found
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    """Return what holds for messages that may be sent: their time has come, and that of all before them to the same webhook."""
+    earlier = messages.alias()
+    waits = (earlier.c.webhook == messages.c.webhook) & (earlier.c.position < messages.c.position)
+    return (messages.c.next_at <= now) & ~sa.exists().where(waits & (earlier.c.next_at > now))
 
 
 def postpone(tx: Transaction, message_ids: Iterable[str], until: datetime) -> None:
