@@ -24,6 +24,7 @@ from clearance.compliance.page import html as page
 from clearance.delivery import service as delivery
 from clearance.delivery.model import NewPromotion, NewRollout, RollbackRequest, Step
 from clearance.evidence import service as evidence
+from clearance.gateway.routes import Routes
 from clearance.policy import service as policy
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
@@ -121,6 +122,15 @@ def ask(
         if data
     ]
     return http.post(path, json={"inputs": inputs}, headers={"x-request-id": request_id})
+
+
+def spoil(parts: Clearance, number: int) -> None:
+    """Change a byte of a version's note, so that the gateway refuses to load it."""
+    with parts.database.read() as tx:
+        note = next(file for file in registry.get_version(tx, "loans", number).files if file.path == "NOTE")
+    path = parts.blobs.path(note.sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"twp")
 
 
 def until(condition: Any) -> None:
@@ -238,11 +248,7 @@ def test_a_version_that_a_pointer_comes_to_anew_is_told_again_when_it_is_refused
 ) -> None:
     assert ask(http).status_code == 200
     number = add_version(parts, b"two")
-    with parts.database.read() as tx:
-        note = next(file for file in registry.get_version(tx, "loans", number).files if file.path == "NOTE")
-    path = parts.blobs.path(note.sha256)
-    path.chmod(0o600)
-    path.write_bytes(b"twp")
+    spoil(parts, number)
 
     def refused() -> int:
         with parts.database.read() as tx:
@@ -253,6 +259,31 @@ def test_a_version_that_a_pointer_comes_to_anew_is_told_again_when_it_is_refused
         until(lambda wanted=time_round: refused() == wanted)
         with parts.database.write() as tx:
             delivery.rollback(tx, ADA, parts.gate, "loans", RollbackRequest(reason="it was refused"))
+    with parts.database.read() as tx:
+        told = history.history(tx, parts.log_verifier, "loans")
+    assert {each.answered for each in told.intervals} == {(1,)}
+
+
+def test_a_version_that_never_answered_is_not_told_to_have_answered_when_it_comes_back_while_it_is_being_refused(
+    http: httpx.Client, parts: Clearance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the gateway says it had not answered with begins when that was so, not when it last looked."""
+    assert ask(http).status_code == 200
+    number = add_version(parts, b"two")
+    spoil(parts, number)
+    refuse, times = Routes._refuse, []
+
+    def and_back_again(self: Routes, *told: Any) -> None:
+        refuse(self, *told)
+        times.append(told)
+        if len(times) == 1:
+            with parts.database.write() as tx:
+                delivery.rollback(tx, ADA, parts.gate, "loans", RollbackRequest(reason="it was refused"))
+            assert promote(parts, number)
+
+    monkeypatch.setattr(Routes, "_refuse", and_back_again)
+    assert promote(parts, number)
+    until(lambda: len(times) > 1)
     with parts.database.read() as tx:
         told = history.history(tx, parts.log_verifier, "loans")
     assert {each.answered for each in told.intervals} == {(1,)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 RaiseAlarm = Callable[[Transaction, Principal, Alarm], object]
 Key = tuple[str, str]
 """Environment and model."""
+Place = tuple[str, str, int]
+"""Environment, model and number of a version."""
 
 _RECHECK_SECONDS = 60.0
 """Admission can end with time alone (a waiver lapses), so it is checked again although the log says nothing new."""
@@ -72,9 +74,13 @@ class Routes:
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._routes: dict[Key, Route] = {}
-        self._refusals: dict[tuple[str, str, int], Refusal] = {}
-        self._told: dict[tuple[str, str, int], tuple[str, str, datetime]] = {}
+        self._refusals: dict[Place, Refusal] = {}
+        self._told: dict[Place, tuple[str, str, datetime]] = {}
         """Code, reason and the move of the pointer that a refusal was written down for."""
+        self._began: datetime | None = None
+        """When requests were answered by the first picture."""
+        self._left: dict[Place, datetime] = {}
+        """Since when a version that answered answers no more."""
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
         self._complaints = Complaints()
@@ -142,8 +148,11 @@ class Routes:
             for pointer in wanted:
                 key = (pointer.environment, pointer.model)
                 routes[key] = self._route(pointer, self._routes.get(key), again=key == anew)
-            self._routes = routes
-            self._log_size, self._checked, self.refreshed_at = size, time.monotonic(), self._clock.now()
+            answered, self._routes = set(_answering(self._routes)), routes
+            now = self._clock.now()
+            self._left |= dict.fromkeys(answered.difference(_answering(routes)), now)
+            self._log_size, self._checked, self.refreshed_at = size, time.monotonic(), now
+            self._began = self._began or now
 
     def _route(self, pointer: Pointer, before: Route | None, *, again: bool) -> Route:
         known = {} if before is None else {each.number: each for each in (before.stable, before.candidate) if each}
@@ -234,10 +243,14 @@ class Routes:
                     "code": code,
                     "reason": reason,
                     "serving": serving.number if serving else None,
-                    "not_since": self.refreshed_at or now,
+                    "not_since": self._not_since(place) or now,
                 },
             )
             self._raise_alarm(tx, SYSTEM, _refused(refusal))
+
+    def _not_since(self, place: Place) -> datetime | None:
+        """Return since when this gateway has not answered with a version; None where it did until now, or just begins."""
+        return None if place in _answering(self._routes) else self._left.get(place, self._began)
 
     def _accept(self, pointer: Pointer, number: int) -> None:
         """Tell that a version which was refused before is loaded now: what the log says of its serving goes on from there."""
@@ -260,6 +273,13 @@ class Routes:
             except Exception as error:  # the picture stays as it is, and predictions go on; the next turn tries again
                 if self._complaints.is_new("routes", error):
                     logger.exception("what serves could not be read")
+
+
+def _answering(routes: Mapping[Key, Route]) -> Iterator[Place]:
+    """Yield what is loaded, wherever it answers."""
+    for (environment, model), route in routes.items():
+        for loaded in filter(None, (route.stable, route.candidate)):
+            yield environment, model, loaded.number
 
 
 def _newest(tx: Transaction, event: Event, subject: str, environment: str) -> int | None:
