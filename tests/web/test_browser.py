@@ -148,6 +148,11 @@ def test_a_telephone_shows_whole_rows_and_a_picture_that_can_be_read(
     box = seen.page.locator("svg.lineage rect").first.bounding_box()
     assert box is not None
     assert box["height"] >= 46, "as large as it was drawn, not shrunk to the page"
+    seen.page.set_viewport_size({"width": 390, "height": 800})
+    seen.open("/models/car-loan")
+    failed = seen.page.locator("td[data-label=Failed]").first.bounding_box()
+    assert failed is not None
+    assert failed["x"] + failed["width"] <= 390 - 13, "what failed in a window does not stand outside its card"
 
 
 def test_nothing_makes_a_narrow_page_scroll_sideways(visit: Callable[..., Visit], showcase: Showcase) -> None:

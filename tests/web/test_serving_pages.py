@@ -18,15 +18,16 @@ from clearance.audit import log
 from clearance.audit.events import Event
 from clearance.clock import FixedClock
 from clearance.delivery import service as delivery
-from clearance.delivery.model import NewPromotion
+from clearance.delivery.model import NewPromotion, NewRollout, Step
 from clearance.policy import service as policy
 from clearance.policy.consent import NewWaiver
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
-from clearance.registry.model import Lifecycle, ModelChange, NewModel
+from clearance.registry.model import Lifecycle, ModelChange, NewModel, Reason, Risk
+from clearance.registry.risk import QUESTIONS, Answers, Exposure
 from clearance.response import service as response
 from tests.conftest import person
-from tests.delivery.conftest import PACK, prepare, promote
+from tests.delivery.conftest import PACK, decide, prepare, promote
 
 ADA = person("ada")
 PAGES = ("/", "/models", "/models/car-loan", "/models/car-loan/versions/1")
@@ -167,6 +168,29 @@ def test_an_incident_lists_its_pages_and_says_what_to_do_next(console: TestClien
     assert "clearance versions quarantine car-loan 2" in text
     assert 'href="/runbook"' in text
     assert "Do not restart the server" in console.get("/runbook").text
+
+
+def test_a_rollout_that_is_over_does_not_speak_of_what_serves_now(console: TestClient, sqlite_parts: Clearance) -> None:
+    decide(sqlite_parts, 2)
+    steps = (Step(weight=20, minimum_seconds=1, minimum_requests=1),)
+    with sqlite_parts.database.write() as tx:
+        new = NewRollout(model="car-loan", candidate=2, strategy="canary", steps=steps)
+        rollout = delivery.start_rollout(tx, ADA, sqlite_parts.gate, new)
+        delivery.abort_rollout(tx, ADA, rollout.id, Reason(reason="enough"))
+    promote(sqlite_parts, 3)
+    page = text_of(console, f"/rollouts/{rollout.id}")
+    assert "It is over; car-loan/1 got all traffic then." in page
+    assert "serves all traffic" not in page
+
+
+def test_a_model_governed_more_than_its_answers_ask_for_says_so(console: TestClient, sqlite_parts: Clearance) -> None:
+    no = dict.fromkeys(QUESTIONS, False)
+    with sqlite_parts.database.write() as tx:
+        registry.assess_model(tx, ADA, "car-loan", Answers(**{**no, "exposure": Exposure.LIMITED}))
+        registry.update_model(tx, ADA, "car-loan", ModelChange(risk=Risk.FULL))
+    for path in ("/models", "/models/car-loan", "/models/car-loan/assessment"):
+        assert "full the answers ask for standard" in text_of(console, path), path
+    assert "full; the answers ask for standard" in report(console)
 
 
 def test_a_version_waits_for_people_only_while_they_may_answer(
