@@ -109,7 +109,7 @@ def collect(tx: Transaction, webhook_id: str, message_id: str, word: str, body: 
 
 def is_due(tx: Transaction) -> bool:
     """Return whether a message is due."""
-    return tx.execute(sa.select(messages.c.id).where(_due(tx.now)).limit(1)).first() is not None
+    return tx.execute(_due(sa.select(messages.c.id), tx.now).limit(1)).first() is not None
 
 
 def take_due(tx: Transaction, limit: int, lease: timedelta) -> list[Message]:
@@ -119,17 +119,19 @@ def take_due(tx: Transaction, limit: int, lease: timedelta) -> list[Message]:
     """
     tx.lock("mlflow webhooks")
     rank = sa.func.row_number().over(partition_by=messages.c.webhook, order_by=messages.c.position)
-    query = sa.select(messages).where(_due(tx.now)).order_by(rank, messages.c.position).limit(limit)
+    query = _due(sa.select(messages), tx.now).order_by(rank, messages.c.position).limit(limit)
     found = [_message(row) for row in tx.execute(query)]
     postpone(tx, (message.id for message in found), tx.now + lease)
     return found
 
 
-def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """Return what holds for messages that may be sent: their time has come, and that of all before them to the same webhook."""
-    earlier = messages.alias()
-    waits = (earlier.c.webhook == messages.c.webhook) & (earlier.c.position < messages.c.position)
-    return (messages.c.next_at <= now) & ~sa.exists().where(waits & (earlier.c.next_at > now))
+def _due(query: sa.Select[Any], now: datetime) -> sa.Select[Any]:
+    """Narrow a query to messages that may be sent: their time has come, and that of all before them to the same webhook."""
+    first = sa.select(messages.c.webhook, sa.func.min(messages.c.position).label("position"))
+    waits = first.where(messages.c.next_at > now).group_by(messages.c.webhook).subquery()
+    ahead = sa.or_(waits.c.position.is_(None), messages.c.position < waits.c.position)
+    joined = query.select_from(messages).outerjoin(waits, waits.c.webhook == messages.c.webhook)
+    return joined.where(messages.c.next_at <= now, ahead)
 
 
 def postpone(tx: Transaction, message_ids: Iterable[str], until: datetime) -> None:
