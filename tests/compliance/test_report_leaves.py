@@ -55,6 +55,7 @@ def test_what_the_gateway_refused_does_not_serve_and_what_went_on_does(
     clock.advance(HOUR)
     promote(sqlite_loan, 2)
     assert "It serves in production" in told(sqlite_loan, 2)
+    refuse(sqlite_loan, 2, serving=None)
     refuse(sqlite_loan, 2, serving=1)
     cited = leaf(sqlite_loan, Event.LOAD_REFUSED)
     assert (

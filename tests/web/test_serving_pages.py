@@ -26,6 +26,7 @@ from clearance.registry import service as registry
 from clearance.registry.model import Lifecycle, ModelChange, NewModel, Reason, Risk
 from clearance.registry.risk import QUESTIONS, Answers, Exposure
 from clearance.response import service as response
+from clearance.values import parse
 from tests.conftest import person
 from tests.delivery.conftest import PACK, decide, prepare, promote
 
@@ -184,9 +185,9 @@ def test_a_rollout_that_is_over_does_not_speak_of_what_serves_now(console: TestC
 
 
 def test_a_model_governed_more_than_its_answers_ask_for_says_so(console: TestClient, sqlite_parts: Clearance) -> None:
-    no = dict.fromkeys(QUESTIONS, False)
+    answers = parse(Answers, {**dict.fromkeys(QUESTIONS, False), "exposure": Exposure.LIMITED})
     with sqlite_parts.database.write() as tx:
-        registry.assess_model(tx, ADA, "car-loan", Answers(**{**no, "exposure": Exposure.LIMITED}))
+        registry.assess_model(tx, ADA, "car-loan", answers)
         registry.update_model(tx, ADA, "car-loan", ModelChange(risk=Risk.FULL))
     for path in ("/models", "/models/car-loan", "/models/car-loan/assessment"):
         assert "full the answers ask for standard" in text_of(console, path), path

@@ -63,6 +63,10 @@ class Leaves:
 
     entries: tuple[Entry, ...]
 
+    def at(self, index: int) -> Entry | None:
+        """Return the leaf at a place of the log, None if the report does not rest on it."""
+        return next((each for each in self.entries if each.index == index), None)
+
     def first(self, event: Event, subject: str = "", at: datetime | None = None, **data: Any) -> Entry | None:
         """Return the oldest leaf of an event about a subject (at a time) whose facts include these, None if none does."""
         among = self._among(event, data)
