@@ -142,9 +142,8 @@ def _aside(text: str) -> None:
 def fail(error: ClearanceError, as_json: bool = False) -> int:
     """Print an error where people and programs look for it, and return the exit code it stands for."""
     if as_json:
-        with suppress(
-            OSError
-        ):  # nothing can be written there: people are told on standard error, and the exit code says it
+        # Where nothing can be written, people are still told on standard error, and programs by the exit code.
+        with suppress(OSError):
             tell(error)
     from rich.markup import escape
 
