@@ -91,6 +91,16 @@ def test_an_alert_moves_forward_only_and_is_new_when_it_comes_back(parts: Cleara
     assert raised(parts).id != alert.id
 
 
+def test_who_says_that_they_are_on_a_page_is_on_its_incident_unless_somebody_is(parts: Clearance) -> None:
+    alert = raised(parts)
+    for name in ("olga", "pat"):
+        later = alert if name == "olga" else raised(parts, replace(ALARM, kind="another"))
+        with parts.database.write() as tx:
+            service.acknowledge(tx, replace(OPERATOR, name=f"user:{name}"), later.id)
+        with parts.database.read() as tx:
+            assert service.get_incident(tx, str(alert.incident)).incident.owner == "user:olga"
+
+
 def test_the_timeline_of_an_incident_is_what_the_log_says(parts: Clearance, clock: FixedClock) -> None:
     alert = raised(parts)
     assert alert.incident is not None

@@ -169,6 +169,12 @@ def test_an_incident_lists_its_pages_and_says_what_to_do_next(console: TestClien
     assert "clearance versions quarantine car-loan 2" in text
     assert 'href="/runbook"' in text
     assert "Do not restart the server" in console.get("/runbook").text
+    with sqlite_parts.database.write() as tx:
+        response.acknowledge(tx, person("olga"), page.id)
+    assert "user:olga is on it" in text_of(console, f"/incidents/{page.incident}")
+    with sqlite_parts.database.write() as tx:
+        response.resolve_incident(tx, person("pat"), page.incident or "", "a disk")
+    assert "user:olga was on it" in text_of(console, f"/incidents/{page.incident}"), "it is over"
 
 
 def test_a_rollout_that_is_over_does_not_speak_of_what_serves_now(console: TestClient, sqlite_parts: Clearance) -> None:

@@ -134,8 +134,11 @@ def list_alerts(
 
 
 def acknowledge(tx: Transaction, caller: Principal, alert_id: str) -> Alert:
-    """Say that somebody is on it."""
-    return _move(tx, caller, alert_id, AlertState.ACKNOWLEDGED, Event.ALERT_ACKNOWLEDGED, "")
+    """Say that somebody is on it, and so on its incident, where nobody is yet."""
+    moved = _move(tx, caller, alert_id, AlertState.ACKNOWLEDGED, Event.ALERT_ACKNOWLEDGED, "")
+    if moved.incident is not None:
+        _take_on(tx, caller, _incident(tx, moved.incident))
+    return moved
 
 
 def resolve_alert(tx: Transaction, caller: Principal, alert_id: str, reason: str) -> Alert:
@@ -185,8 +188,7 @@ def note(tx: Transaction, caller: Principal, incident_id: str, text: str) -> Inc
         subject=f"incident/{incident_id}",
         data={"text": _given(text)},
     )
-    if not incident.owner:
-        store.change_incident(tx, incident_id, owner=caller.name)
+    _take_on(tx, caller, incident)
     return get_incident(tx, incident_id)
 
 
@@ -270,6 +272,12 @@ def _move(tx: Transaction, caller: Principal, alert_id: str, to: AlertState, eve
         data={"model": alert.model, "reason": reason},
     )
     return get_alert(tx, alert_id)
+
+
+def _take_on(tx: Transaction, caller: Principal, incident: Incident) -> None:
+    """Let the caller be the owner of an incident that has none."""
+    if not incident.owner:
+        store.change_incident(tx, incident.id, owner=caller.name)
 
 
 def _incident_for(tx: Transaction, caller: Principal, alarm: Alarm, alert_id: str) -> Incident:
