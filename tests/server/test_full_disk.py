@@ -129,3 +129,37 @@ def test_a_full_disk_under_postgresql_is_told_as_one() -> None:
     told = refusals.in_words(error)
     assert isinstance(told, StorageFull)
     assert told.code == "storage_full"
+
+
+LOOPS = """
+    import json, time
+    from clearance.storage.jobs import Jobs
+
+    def wait_for(condition):
+        until = time.monotonic() + 30
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.02)
+
+    jobs = Jobs(f"sqlite:///{folder / 'jobs.db'}")
+    turns = []
+    jobs.every("tick", 0.1, lambda: turns.append(time.monotonic()))
+    jobs.start()
+    wait_for(lambda: turns)
+    with (folder / "fill").open("ab", buffering=0) as out:
+        for size in (1 << 16, 1 << 12):
+            try:
+                while True:
+                    out.write(b"x" * size)
+            except OSError:
+                pass
+    time.sleep(3)
+    (folder / "fill").unlink()
+    room = time.monotonic()
+    wait_for(lambda: sum(at > room for at in turns) > 2)
+    jobs.stop()
+    print(json.dumps(sum(at > room for at in turns)))
+"""
+
+
+def test_loops_go_on_once_a_full_disk_has_room_again(tmp_path: Path) -> None:
+    assert json.loads(run_on_small_disk(LOOPS, tmp_path, "8m")) > 2

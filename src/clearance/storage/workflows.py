@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from clearance.storage import refusals
 from clearance.storage.database import PAUSE_SECONDS, PROCESS
 
 _VERSION = "2"  # of the workflows in `jobs.py`: DBOS resumes only what the same version began; raise it when their steps change
@@ -102,10 +103,11 @@ class _OldSqlite(sqlite3.Connection):
 
 
 class _Patient(sa.CreateEnginePlugin):
-    """Has DBOS wait until there is a connection again, whatever keeps it from being made.
+    """Has DBOS wait until its database is there again, and has room.
 
-    DBOS knows some of the words that psycopg has for it (dbos/_utils.py, retriable_postgres_exception), but neither a socket
-    that is gone nor a name that can't be resolved: it took them for mistakes of the workflow, whose loop ended for good.
+    DBOS knows some of the words for it (dbos/_utils.py, retriable_postgres_exception), but neither psycopg's for a socket that
+    is gone or a name that can't be resolved, nor SQLite's for a full disk: it took them for mistakes of the workflow, whose
+    loop ended for good. What is told as a lost connection it tries again.
     """
 
     name = "clearance_patient"
@@ -115,11 +117,13 @@ class _Patient(sa.CreateEnginePlugin):
         return url
 
     def engine_created(self, engine: sa.Engine) -> None:
-        """Take every failure to connect for one that passes."""
+        """Tell what passes as a lost connection; who is busy is left to DBOS, which knows when to try that again."""
 
         @sa.event.listens_for(engine, "handle_error")
         def wait(context: sa.engine.ExceptionContext) -> None:
-            if context.connection is None and isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+            error = context.sqlalchemy_exception
+            told = None if error is None else refusals.in_words(error)
+            if told is not None and told.code in {"database_unavailable", "storage_full"}:
                 context.is_disconnect = True
 
 
@@ -128,10 +132,13 @@ sa.dialects.plugins.register(_Patient.name, __name__, _Patient.__name__)
 
 def _engine_options(url: str) -> dict[str, Any]:
     parsed = sa.make_url(url)
+    arguments: dict[str, Any] = {}
     if parsed.get_backend_name() == "postgresql":
-        named = {} if "application_name" in parsed.query else {"connect_args": {"application_name": PROCESS}}
-        return {"plugins": [_Patient.name], **named}
-    return {"connect_args": {"factory": _OldSqlite}} if sqlite3.sqlite_version_info < (3, 42) else {}
+        if "application_name" not in parsed.query:
+            arguments["application_name"] = PROCESS
+    elif sqlite3.sqlite_version_info < (3, 42):
+        arguments["factory"] = _OldSqlite
+    return {"plugins": [_Patient.name], "connect_args": arguments}
 
 
 def prepare(url: str) -> None:
