@@ -71,12 +71,28 @@ def test_what_the_gateway_refused_does_not_serve_and_what_went_on_does(
     assert "It serves in production" in told(sqlite_loan, 2)
 
 
+def test_what_serves_is_asked_for_since_its_move_also_where_it_was_stopped_meanwhile(
+    sqlite_loan: Clearance, clock: FixedClock
+) -> None:
+    clock.advance(HOUR)
+    with sqlite_loan.database.write() as tx:
+        registry.quarantine_version(tx, ADA, "car-loan", 1, "unsafe")
+        registry.release_version(tx, ADA, "car-loan", 1, "safe after all")
+    moved = leaf(sqlite_loan, Event.POINTER_MOVED)
+    assert f"It serves in production, where it is asked for since 2026-01-05 09:00:00 UTC. {moved}" in told(
+        sqlite_loan, 1
+    )
+
+
 def test_a_candidate_that_was_given_up_did_get_traffic(sqlite_loan: Clearance) -> None:
     decide(sqlite_loan, 2)
     steps = (Step(weight=20, minimum_seconds=1, minimum_requests=1),)
     with sqlite_loan.database.write() as tx:
         new = NewRollout(model="car-loan", candidate=2, strategy="canary", steps=steps)
         rollout = delivery.start_rollout(tx, ADA, sqlite_loan.gate, new)
+    cited = leaf(sqlite_loan, Event.ROLLOUT_STARTED)
+    assert f"It gets 20% of traffic in production, as a candidate. {cited}" in told(sqlite_loan, 2)
+    with sqlite_loan.database.write() as tx:
         delivery.abort_rollout(tx, ADA, rollout.id, Reason(reason="enough"))
     text = told(sqlite_loan, 2)
     assert "It never served there." not in text
