@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -139,6 +140,24 @@ def test_a_model_is_handed_over_only_by_who_may_change_it_on_both_sides(
     )
     answer = as_user(both).http.client.patch("http://local/api/v1/models/car-loan", json={"team": "marketing"})
     assert answer.status_code == 200, answer.text
+
+
+def test_a_version_is_made_from_such_only_as_its_maker_may_read(
+    lena: httpx.Client, client: Client, as_user: Callable[..., Client]
+) -> None:
+    def register(http: httpx.Client, model: str, *parents: str) -> httpx.Response:
+        source = {"kind": "endpoint", "uri": f"https://models.example.com/{http is lena}/{'/'.join(parents)}"}
+        new = {"source": source, "provenance": {"parents": list(parents)}}
+        return http.post(f"http://local/api/v1/models/{model}/versions", json=new)
+
+    for model in ("car-loan", "churn"):
+        assert register(client.http.client, model).status_code == 201
+    assert refused(register(lena, "car-loan", "car-loan/1", "churn/1"))
+    assert refused(register(lena, "car-loan", "churn/77"))  # nor is it told what there is
+    assert refused(register(lena, "car-loan", "nobody/1"))
+    assert register(lena, "car-loan", "car-loan/1").status_code == 201
+    reader = as_user(replace(LENDING, roles=(Role.VIEWER,))).http.client
+    assert register(reader, "car-loan", "churn/1").status_code == 201
 
 
 def test_bytes_may_be_brought_before_it_is_known_for_which_model(lena: httpx.Client) -> None:

@@ -173,6 +173,8 @@ class Needs:
         elif not (self.anywhere and principal.may_somewhere(self.permission)):
             for each in reversed(await place.of(request)):  # the first one, which the route acts on, is what remains
                 here = require(principal, self.permission, each)
+            for each in await place.taken_from(request):
+                require(principal, Permission.READ, each)
         if principal.expires_at is not None and principal.issued_by:
             request.scope[EXPIRES] = principal.expires_at
         return here

@@ -83,6 +83,17 @@ async def of(request: Request) -> tuple[Place, ...]:
     return await run_in_threadpool(_places, request, route, body)
 
 
+async def taken_from(request: Request) -> tuple[Place, ...]:
+    """Return what a request takes from elsewhere, which its caller has to be allowed to read: the parents of a new version."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or "provenance" not in _fields(route):
+        return ()
+    provenance = (await _json(request)).get("provenance")
+    parents = provenance.get("parents") if isinstance(provenance, dict) else None
+    named = {each.partition("/")[0] for each in parents if isinstance(each, str)} if isinstance(parents, list) else ()
+    return await run_in_threadpool(_places_of, request, sorted(named)) if named else ()
+
+
 async def require_each(request: Request, caller: Principal, permission: Permission, items: Iterable[Any]) -> None:
     """Let the caller pass or refuse, by the models that the items of a batch name; for routes that take many at once.
 
@@ -93,13 +104,8 @@ async def require_each(request: Request, caller: Principal, permission: Permissi
         return  # then the route's own check was enough
     models = {str(item.get("model")) for item in items if isinstance(item, Mapping)}
 
-    def check() -> None:
-        app: Clearance = request.app.state.clearance
-        with app.database.read() as tx:
-            for model in sorted(models):
-                require(caller, permission, Place(model=model, team=_team(tx, model)))
-
-    await run_in_threadpool(check)
+    for each in await run_in_threadpool(_places_of, request, sorted(models)):
+        require(caller, permission, each)
 
 
 async def check_living(request: Request) -> None:
@@ -134,10 +140,15 @@ def _check_living(request: Request, name: str) -> None:
 
 def declared(route: APIRoute) -> frozenset[str]:
     """Return the names of the fields that a route's JSON body may have, as far as they say what it is about."""
+    return _fields(route) & {"model", "team", "name"}
+
+
+def _fields(route: APIRoute) -> frozenset[str]:
     parameters = route.dependant.body_params
     kind = parameters[0].field_info.annotation if len(parameters) == 1 else None
-    names = {each.name for each in fields(kind)} if is_dataclass(kind) and isinstance(kind, type) else set()
-    return frozenset(names & {"model", "team", "name"})
+    return (
+        frozenset(each.name for each in fields(kind)) if is_dataclass(kind) and isinstance(kind, type) else frozenset()
+    )
 
 
 def model_in_path(route: APIRoute) -> str | None:
@@ -150,13 +161,22 @@ def model_in_path(route: APIRoute) -> str | None:
 async def _body(request: Request, names: frozenset[str]) -> dict[str, str]:
     if not names:
         return {}
+    found = await _json(request)
+    return {name: found[name] for name in names if isinstance(found.get(name), str)}
+
+
+async def _json(request: Request) -> dict[str, Any]:
     try:
         found = await request.json()
     except ValueError:  # not JSON, or not text: the route will say so to those who may call it
         return {}
-    if not isinstance(found, dict):
-        return {}
-    return {name: found[name] for name in names if isinstance(found.get(name), str)}
+    return found if isinstance(found, dict) else {}
+
+
+def _places_of(request: Request, models: Iterable[str]) -> tuple[Place, ...]:
+    app: Clearance = request.app.state.clearance
+    with app.database.read() as tx:
+        return tuple(Place(model=model, team=_team(tx, model)) for model in models)
 
 
 def _places(request: Request, route: APIRoute, body: dict[str, str]) -> tuple[Place, ...]:
