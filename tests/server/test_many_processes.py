@@ -357,3 +357,21 @@ def test_while_postgresql_is_away_requests_are_refused_in_words_and_afterwards_a
         server.wait_for(lambda: create("meanwhile").status_code == 201)
         assert {model["name"] for model in http.get("/models").json()["items"]} == {"before", "meanwhile"}
         assert http.get("/audit/verification").json()["ok"]
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+def test_a_process_that_dies_while_postgresql_is_away_takes_no_other_with_it_and_is_replaced_later(
+    serve: Callable[..., Server], own_postgres: Any
+) -> None:
+    url = own_postgres.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server = serve(database_url=url, monitor_seconds="0")
+    server.options = ("--workers", "2")
+    server.start()
+    server.wait_for(lambda: server.said().count("Application startup complete") == 2)
+    own_postgres.stop()
+    os.kill(min(workers_of(server)), signal.SIGKILL)
+    server.wait_for(lambda: server.said().count("ended (3)") >= 2)  # that could not start, and neither could the next
+    own_postgres.ensure_postgres_running()
+    server.wait_for(lambda: server.said().count("Application startup complete") == 3)
+    assert httpx.get(f"{server.url}/health", timeout=30).status_code == 200

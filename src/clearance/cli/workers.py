@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import wait
@@ -26,6 +27,7 @@ _IDLE_SECONDS = 75
 _END_SECONDS = 10  # for a process to end in order before it is killed
 _LOOK_SECONDS = 0.5
 _NOT_STARTED = 3  # exit code of a server that never began to serve
+_AGAIN_SECONDS = 2.0  # before another process is begun, where one could not start beside those that serve
 _BACKLOG = 2048
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would copy threads' locks, and PostgreSQL's connections
 
@@ -71,6 +73,8 @@ class _Workers:
     def __init__(self, make: Callable[[], BaseProcess]) -> None:
         self._make = make
         self._alive: list[BaseProcess] = []
+        self._first: list[BaseProcess] = []
+        self._not_before = 0.0
         self._ending = False
 
     def run(self, count: int) -> None:
@@ -79,9 +83,12 @@ class _Workers:
         try:
             for _ in range(count):
                 self._begin()
+            self._first = list(self._alive)
             while not self._ending:
                 wait([each.sentinel for each in self._alive], timeout=_LOOK_SECONDS)
-                self._replace()
+                self._bury()
+                while len(self._alive) < count and not self._ending and time.monotonic() >= self._not_before:
+                    self._begin()
         finally:
             self._end_all()
 
@@ -90,14 +97,21 @@ class _Workers:
         made.start()
         self._alive.append(made)
 
-    def _replace(self) -> None:
+    def _bury(self) -> None:
+        """Take out those that ended.
+
+        Raises:
+            SystemExit: one of the first did not start, so the next one would not either. A later one may: perhaps the database
+                is away, and the others serve again as soon as it is back.
+        """
         for gone in [each for each in self._alive if not each.is_alive()]:
-            if gone.exitcode == _NOT_STARTED:  # the next one would not start either
-                raise SystemExit(_NOT_STARTED)
             self._alive.remove(gone)
+            if gone.exitcode == _NOT_STARTED:
+                if gone in self._first:
+                    raise SystemExit(_NOT_STARTED)
+                self._not_before = time.monotonic() + _AGAIN_SECONDS
             if not self._ending:
                 note(f"process {gone.pid} ended ({gone.exitcode}) and is replaced")
-                self._begin()
 
     def _end(self, _signal: int, _frame: object) -> None:
         self._ending = True
