@@ -81,21 +81,20 @@ class _Workers:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         try:
-            for _ in range(count):
-                self._begin()
+            self._fill(count)
             self._first = list(self._alive)
             while not self._ending:
                 wait([each.sentinel for each in self._alive], timeout=_LOOK_SECONDS)
                 self._bury()
-                while len(self._alive) < count and not self._ending and time.monotonic() >= self._not_before:
-                    self._begin()
+                self._fill(count)
         finally:
             self._end_all()
 
-    def _begin(self) -> None:
-        made = self._make()
-        made.start()
-        self._alive.append(made)
+    def _fill(self, count: int) -> None:
+        while len(self._alive) < count and not self._ending and time.monotonic() >= self._not_before:
+            made = self._make()
+            made.start()
+            self._alive.append(made)
 
     def _bury(self) -> None:
         """Take out those that ended.
