@@ -168,8 +168,9 @@ def test_a_backup_taken_while_servers_write_is_of_one_moment(
 def test_a_database_that_is_not_empty_is_refused_and_stays_as_it_is(loan: Clearance, tmp_path: Path) -> None:
     save(loan, tmp_path / "b.tar")
     before = rows(loan.database)
-    with pytest.raises(Conflict, match="not empty"):
+    with pytest.raises(Conflict, match="not empty") as refused:
         load_into(loan, tmp_path / "b.tar")
+    assert ("clearance.db" in refused.value.hint) == loan.database.is_sqlite, "there is such a file only then"
     assert rows(loan.database) == before
 
 

@@ -258,10 +258,12 @@ def _check_empty(connection: sa.Connection, manifest: Manifest) -> None:
         and connection.execute(sa.select(leaves).limit(1)).first() is None
     ):
         return
+    is_file = connection.dialect.name == "sqlite"
+    way_out = "move clearance.db away" if is_file else "name a new database in CLEARANCE_DATABASE_URL"
     raise Conflict(
         f"the database is not empty: it has {len(found.tables)} tables of schema {present or 'unknown'}",
         code="database_not_empty",
-        hint="restore into a new database, or move clearance.db away; nothing was changed",
+        hint=f"{way_out}, and restore again; nothing was changed",
     )
 
 
