@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from clearance.app import Clearance
 from clearance.audit import log, store
 from clearance.audit.model import Verification
 from clearance.cli.main import app
+from clearance.clock import FixedClock
 from clearance.compliance.agreement import Kind
 from clearance.compliance.verification import verify
 from clearance.delivery import service as delivery
@@ -30,9 +32,12 @@ from clearance.policy import service as policy
 from clearance.policy.consent import NewWaiver
 from clearance.policy.pack import PackSource
 from clearance.registry import service as registry
+from clearance.registry.model import ModelChange, NewModel, Risk
+from clearance.registry.risk import NewLowering
 from clearance.settings import load
 from tests.conftest import person
 from tests.delivery.conftest import ADA, PACK
+from tests.registry.test_risk import BOB, LENDING
 from tests.web.showcase import Showcase
 
 
@@ -100,6 +105,9 @@ DEEDS = (
     ),
     Deed(Kind.PACK, "update policy_packs set body = replace(body, 'registered', 'deleted')", "its digest is 'sha256:"),
     Deed(Kind.MODEL, "update registry_models set lifecycle = 'production' where name = 'churn'", "its retired is True"),
+    Deed(Kind.MODEL, "update registry_models set risk = 'light' where name = 'car-loan'", "its risk is '"),
+    Deed(Kind.MODEL, "update registry_models set owner = 'user:mallory' where name = 'car-loan'", "its owner is '"),
+    Deed(Kind.MODEL, "update registry_models set team = 'mallory' where name = 'car-loan'", "its team is '"),
     Deed(
         Kind.VERSION,
         "update registry_versions set digest = 'sha256:00' where model = 'car-loan' and number = 1",
@@ -124,7 +132,11 @@ DEEDS = (
         "its outcome is 'denied' by leaf",
     ),
     Deed(Kind.DECISION, "update policy_decisions set conclusion = conclusion || ' '", "its conclusion is 'sha256:"),
+    Deed(Kind.DECISION, "update policy_decisions set made_by = 'user:carol'", "its made_by is '"),
     Deed(Kind.VOTE, "update policy_votes set voter = 'user:carol'", "the tables have the vote of user:carol on apr_"),
+    Deed(Kind.VOTE, "update policy_votes set comment = 'not at all'", "its comment is 'looks right' by leaf"),
+    Deed(Kind.WAIVER, "update policy_waivers set granted_by = 'user:carol'", "its granted_by is 'user:ada' by leaf"),
+    Deed(Kind.WAIVER, "update policy_waivers set reason = 'nobody asked'", "its reason is 'audit asked' by leaf"),
     Deed(Kind.WAIVER, "update policy_waivers set expires_at = '2999-01-01 00:00:00.000000'", "its expires_at is '"),
     Deed(
         Kind.ALIAS,
@@ -203,6 +215,35 @@ def test_tables_and_log_agree_on_both_databases(parts: Clearance) -> None:
     with parts.database.engine.begin() as connection:
         connection.exec_driver_sql("update access_bindings set role = 'admin'")
     assert len(_verified(parts).problems) == 2
+
+
+def test_how_strictly_a_model_is_governed_is_compared_at_every_moment(parts: Clearance, clock: FixedClock) -> None:
+    """A lowering ends with time, and nobody writes a leaf or a row when it does."""
+    with parts.database.write() as tx:
+        registry.create_model(tx, ADA, NewModel(name="loan", owner="user:ada", team="lending"))
+    with parts.database.write() as tx:
+        registry.assess_model(tx, ADA, "loan", LENDING)
+    assert _verified(parts).problems == ()
+    with parts.database.write() as tx:
+        registry.lower_risk(tx, BOB, "loan", NewLowering(risk=Risk.LIGHT, reason="a pilot", days=2))
+    assert _verified(parts).problems == ()
+    clock.advance(timedelta(days=3))
+    assert _verified(parts).problems == ()
+    with parts.database.write() as tx:
+        registry.update_model(tx, ADA, "loan", ModelChange(owner="user:bob"))
+    assert _verified(parts).problems == ()
+    with parts.database.write() as tx:
+        registry.lower_risk(tx, BOB, "loan", NewLowering(risk=Risk.LIGHT, reason="again", days=2))
+        registry.update_model(tx, ADA, "loan", ModelChange(risk=Risk.FULL))
+    assert _verified(parts).problems == ()
+    with parts.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "update registry_models set lowered_until = null, risk = 'light', assessed_risk = 'light'"
+        )
+    assert [each.split(" by leaf")[0] for each in _verified(parts).problems] == [
+        "the model loan: its risk is 'full'",
+        "the model loan: its assessed_risk is 'full'",
+    ]
 
 
 def test_the_command_says_that_the_tables_hold_what_the_log_says_or_exits_1(home: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from clearance.values import timestamp
 
 Facts = dict[str, Any]
 """What is known of one thing; a fact that is None is not said."""
+_UNTIL = "lowered_until"
 
 
 class Kind(StrEnum):
@@ -58,6 +59,13 @@ class Said:
             else:
                 known[key] = _Told(facts, entry.index)
 
+    def settle(self, now: str) -> None:
+        """Let what was said until a moment that is past be over: a model is governed by its answers again."""
+        for told in self.things[Kind.MODEL].values():
+            until = told.facts.pop(_UNTIL, None)
+            if until is not None and until <= now:
+                told.facts["risk"] = told.facts.get("assessed_risk")
+
     def against(self, kind: Kind, stored: Mapping[str, Facts]) -> Iterator[str]:
         """Yield, in words, where the tables say something else."""
         known = self.things[kind]
@@ -100,20 +108,46 @@ def _about(entry: Entry) -> str:
     return entry.subject.partition("/")[2]
 
 
-def _facts(kind: Kind, key: str | None = None, *names: str, **fixed: Any) -> Callable[[Entry], _Says]:
-    """Return what reads a leaf: the thing that `key` of its data names, or else its subject, with some of its data."""
+def _facts(
+    kind: Kind, key: str | None = None, *names: str, by: str | None = None, **fixed: Any
+) -> Callable[[Entry], _Says]:
+    """Return what reads a leaf: the thing that `key` of its data names, or else its subject, with some of its data.
+
+    Whose deed it was is the fact `by`.
+    """
 
     def says(entry: Entry) -> _Says:
         found = {name: entry.data.get(name) for name in names}
         if key is not None:
             found["about"] = _about(entry)
+        if by is not None:
+            found[by] = entry.actor
         yield kind, str(entry.data[key]) if key else _about(entry), {**found, **fixed}
 
     return says
 
 
+def _changed(entry: Entry) -> _Says:
+    """A lowering of before is over when the risk is set by hand."""
+    changed = entry.data["changed"]
+    facts = {name: changed[name] for name in ("owner", "team", "risk") if name in changed}
+    over = {_UNTIL: None} if "risk" in changed else {}
+    retired = {"retired": True} if entry.event == Event.MODEL_RETIRED else {}
+    yield Kind.MODEL, _about(entry), {**facts, **over, **retired}
+
+
+def _assessed(entry: Entry) -> _Says:
+    level = entry.data["level"]
+    yield Kind.MODEL, _about(entry), {"risk": level, "assessed_risk": level, _UNTIL: None}
+
+
+def _lowered(entry: Entry) -> _Says:
+    yield Kind.MODEL, _about(entry), {"risk": entry.data["to"], _UNTIL: entry.data["until"]}
+
+
 def _vote(entry: Entry) -> _Says:
     facts = {"about": _about(entry), "approve": entry.event == Event.APPROVAL_GIVEN}
+    facts |= {name: entry.data.get(name) for name in ("roles", "comment")}
     yield Kind.VOTE, vote_key(entry.data["approval"], entry.actor), facts
 
 
@@ -152,17 +186,24 @@ _SAYS: Mapping[str, Callable[[Entry], _Says]] = {
     Event.KEY_TRUSTED: _facts(Kind.KEY, None, "name", "purposes", revoked=False),
     Event.KEY_REVOKED: _facts(Kind.KEY, None, revoked=True),
     Event.PACK_INSTALLED: _facts(Kind.PACK, None, "digest"),
-    Event.MODEL_CREATED: _facts(Kind.MODEL, None, retired=False),
-    Event.MODEL_RETIRED: _facts(Kind.MODEL, None, retired=True),
+    Event.MODEL_CREATED: _facts(Kind.MODEL, None, "owner", "team", "risk", retired=False),
+    Event.MODEL_UPDATED: _changed,
+    Event.MODEL_RETIRED: _changed,
+    Event.MODEL_ASSESSED: _assessed,
+    Event.RISK_LOWERED: _lowered,
     Event.VERSION_REGISTERED: _facts(Kind.VERSION, None, "digest", status="registered"),
     Event.VERSION_PINNED: _facts(Kind.VERSION, None, "digest"),
     **{event: _facts(Kind.VERSION, None, status=status.value) for status, event in STATUS_EVENTS.items()},
     Event.ARTIFACT_SIGNED: _facts(Kind.SIGNATURE, "signature", "digest", "signer"),
     Event.STATEMENT_ADDED: _facts(Kind.STATEMENT, "statement", "digest", "signer"),
-    Event.DECISION_MADE: _facts(Kind.DECISION, "decision", "environment", "outcome", "pack", "facts", "conclusion"),
+    Event.DECISION_MADE: _facts(
+        Kind.DECISION, "decision", "environment", "outcome", "pack", "facts", "conclusion", by="made_by"
+    ),
     Event.APPROVAL_GIVEN: _vote,
     Event.APPROVAL_REJECTED: _vote,
-    Event.WAIVER_GRANTED: _facts(Kind.WAIVER, "waiver", "rule", "environment", "expires_at", revoked=False),
+    Event.WAIVER_GRANTED: _facts(
+        Kind.WAIVER, "waiver", "rule", "environment", "reason", "expires_at", by="granted_by", revoked=False
+    ),
     Event.WAIVER_REVOKED: _facts(Kind.WAIVER, "waiver", revoked=True),
     Event.ALIAS_SET: _alias,
     Event.ALIAS_REMOVED: _alias,

@@ -15,6 +15,7 @@ from clearance.evidence import dsse, keys
 from clearance.evidence import store as evidence
 from clearance.policy import tables as policy
 from clearance.registry import store as registry
+from clearance.registry.model import Lifecycle
 from clearance.storage.database import Transaction
 from clearance.values import plain, sha256
 
@@ -57,8 +58,10 @@ def _packs(tx: Transaction) -> _Rows:
 
 
 def _models(tx: Transaction) -> _Rows:
-    for row in _rows(tx, sa.select(registry.models.c.name, registry.models.c.lifecycle)):
-        yield row.name, {"retired": row.lifecycle == "retired"}
+    for row in _rows(tx, sa.select(registry.models)):
+        model = registry.model_of(tx, row)  # governed as it is now: a lowering ends with time
+        facts = {name: plain(getattr(model, name)) for name in ("owner", "team", "risk", "assessed_risk")}
+        yield model.name, {**facts, "retired": model.lifecycle is Lifecycle.RETIRED}
 
 
 def _versions(tx: Transaction) -> _Rows:
@@ -90,6 +93,7 @@ def _decisions(tx: Transaction) -> _Rows:
                 "pack": row.pack_digest,
                 "facts": sha256(row.facts.encode()),
                 "conclusion": sha256(row.conclusion.encode()),
+                "made_by": row.made_by,
             },
         )
 
@@ -97,7 +101,8 @@ def _decisions(tx: Transaction) -> _Rows:
 def _votes(tx: Transaction) -> _Rows:
     query = sa.select(policy.votes, policy.requests.c.model, policy.requests.c.number).join(policy.requests)
     for row in _rows(tx, query.order_by(policy.votes.c.position)):
-        yield vote_key(row.request_id, row.voter), {"about": f"{row.model}/{row.number}", "approve": row.approve}
+        facts = {"approve": row.approve, "roles": row.roles, "comment": row.comment}
+        yield vote_key(row.request_id, row.voter), {"about": f"{row.model}/{row.number}", **facts}
 
 
 def _waivers(tx: Transaction) -> _Rows:
@@ -108,6 +113,8 @@ def _waivers(tx: Transaction) -> _Rows:
                 "about": row.model if row.number is None else f"{row.model}/{row.number}",
                 "rule": row.rule,
                 "environment": row.environment,
+                "reason": row.reason,
+                "granted_by": row.granted_by,
                 "expires_at": plain(row.expires_at),
                 "revoked": row.revoked_at is not None,
             },

@@ -14,6 +14,7 @@ from clearance.audit.verification import MAX_PROBLEMS, printable
 from clearance.compliance import stored
 from clearance.compliance.agreement import EVENTS, Kind, Said
 from clearance.storage.database import Transaction
+from clearance.values import timestamp
 
 
 def verify(tx: Transaction, verifier: Verifier) -> Verification:
@@ -26,6 +27,7 @@ def verify(tx: Transaction, verifier: Verifier) -> Verification:
     if not found.ok:
         return found
     said = _said(tx)
+    said.settle(timestamp(tx.now))
     compared: dict[str, int] = {}
     problems: list[str] = []
     for kind in Kind:

@@ -49,7 +49,7 @@ def create_model(tx: Transaction, caller: Principal, new: NewModel) -> Model:
     except sa.exc.IntegrityError as error:  # someone else created it since we looked
         raise taken from error
     summaries.begin(tx, made)
-    facts = {name: getattr(made, name) for name in ("owner", "risk", "kind", "lifecycle", "template")}
+    facts = {name: getattr(made, name) for name in ("owner", "team", "risk", "kind", "lifecycle", "template")}
     log.record(tx, Event.MODEL_CREATED, actor=caller.name, subject=f"model/{made.name}", data=facts)
     return made
 
