@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from clearance.access.places import Places
 from clearance.access.sessions import Sessions
 from clearance.audit import log
 from clearance.audit.checkpoint import Verifier
@@ -113,6 +114,11 @@ class Clearance:
     def sessions(self) -> Sessions:
         """Knows whose token is whose."""
         return Sessions(self.database)
+
+    @part
+    def places(self) -> Places:
+        """Knows where models were, for while nobody can be asked."""
+        return Places()
 
     @part
     def oidc(self) -> Oidc | None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from clearance.access import secret, service, store, tokens
@@ -17,13 +18,18 @@ from clearance.access.attempts import PAUSE_SECONDS, Attempts, neighbourhood, so
 from clearance.access.model import SYSTEM, Principal
 from clearance.audit import log
 from clearance.audit.events import Event
-from clearance.errors import RateLimited, Unauthenticated
+from clearance.errors import RateLimited, Unauthenticated, Unavailable
 from clearance.storage.database import Database
 
 logger = logging.getLogger(__name__)
 
 REMEMBER_SECONDS = 1.0
 """How long a token that was revoked may still be taken for good."""
+AWAY_SECONDS = 900.0
+"""How long a token that was good here is taken for good while the database can't be asked: a prediction does not break because of
+governance. Nobody can revoke one meanwhile, unless the database is away from this process only."""
+_ASK_AGAIN_SECONDS = 10.0
+"""How long whoever asks for a token meanwhile keeps others from asking, too: an address that is gone takes five seconds to say so."""
 FAILURES_PER_ADDRESS = 20
 """Wrong secrets from one address within a minute before it has to wait for one."""
 FAILURES_PER_TOKEN = 10
@@ -33,6 +39,15 @@ _USE_IS_NEWS = timedelta(minutes=1)
 _MOST = 10_000
 _GUESSED = {"token_unknown", "session_unknown"}
 """Failures that look like guessing; a token that expired or was revoked is known, and its owner made no attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was good: until when it is taken for good unasked, and when it was asked for last, by the monotonic clock."""
+
+    principal: Principal
+    until: float
+    asked: float
 
 
 class Sessions:
@@ -45,7 +60,8 @@ class Sessions:
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._known: dict[bytes, tuple[Principal, float]] = {}
+        self._known: dict[bytes, _Known] = {}
+        self._is_away = False
         self._by_address = Attempts(FAILURES_PER_ADDRESS)
         self._by_token = Attempts(FAILURES_PER_TOKEN)
         self._used: dict[str, datetime] = {}
@@ -55,7 +71,7 @@ class Sessions:
     def remembered(self, bearer: str) -> Principal | None:
         """Return whose token this is if that was asked within the last second; waits for nothing."""
         found = self._known.get(_key(bearer))
-        return found[0] if found is not None and self._monotonic() < found[1] else None
+        return found.principal if found is not None and self._monotonic() < found.until else None
 
     def principal(self, bearer: str, address: str = "") -> Principal:
         """Return whose token this is.
@@ -67,26 +83,40 @@ class Sessions:
         Raises:
             Unauthenticated: malformed, unknown, expired or revoked (at most a second ago for the last two).
             RateLimited: too many wrong ones came from this address, or for this token.
+            Unavailable: the database is away, and it was not good here within the last quarter of an hour.
         """
         key = _key(bearer)
         found = self._known.get(key)
         now = self._monotonic()
-        if found is not None and now < found[1]:
-            return found[0]
+        if found is not None and now < found.until:
+            return found.principal
         if found is None:
             _refuse(self._by_address.wait(source(address), now), "from this address")
+        elif self._is_away and self._counts_while_away(found, now):
+            self._known[key] = replace(found, until=now + _ASK_AGAIN_SECONDS)
         try:
             principal = self._look_up(bearer)
+        except Unavailable:
+            self._is_away = True
+            if found is None or not self._counts_while_away(found, now):
+                raise
+            self._known[key] = replace(found, until=self._monotonic() + REMEMBER_SECONDS)
+            return found.principal
         except Unauthenticated as error:
             self._known.pop(key, None)
             if error.code in _GUESSED:
                 self._count(bearer, address, now)
             raise
+        self._is_away = False
         with self._writing:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[key] = (principal, now + REMEMBER_SECONDS)
+            self._known[key] = _Known(principal, until=now + REMEMBER_SECONDS, asked=now)
         return principal
+
+    def _counts_while_away(self, found: _Known, now: float) -> bool:
+        ends = found.principal.expires_at
+        return now - found.asked < AWAY_SECONDS and (ends is None or self._database.clock.now() < ends)
 
     @contextmanager
     def attempt(self, address: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from clearance.access.model import NOWHERE, Permission, Place, Principal, require
 from clearance.app import Clearance
-from clearance.errors import ClearanceError, NotFound
+from clearance.errors import ClearanceError, NotFound, Unavailable
 from clearance.storage.database import Transaction
 
 
@@ -181,12 +181,21 @@ def _places_of(request: Request, models: Iterable[str]) -> tuple[Place, ...]:
 
 def _places(request: Request, route: APIRoute, body: dict[str, str]) -> tuple[Place, ...]:
     app: Clearance = request.app.state.clearance
-    with app.database.read() as tx:
-        model = _model(tx, request, route, body)
-        if model is None:
-            return (Place(model=body.get("name"), team=body["team"]) if "team" in body else NOWHERE,)
-        place = Place(model=model, team=_team(tx, model))
-        return (place, Place(model=model, team=body["team"])) if "team" in body else (place,)
+    asked = _named(request, route, body)
+    try:
+        with app.database.read() as tx:
+            model = _model(tx, request, route, body)
+            if model is None:
+                return (Place(model=body.get("name"), team=body["team"]) if "team" in body else NOWHERE,)
+            place = Place(model=model, team=_team(tx, model))
+    except Unavailable:
+        if asked is None or (known := app.places.recall(asked)) is None:
+            raise
+        place = known
+    else:
+        if asked == place.model:
+            app.places.keep(place)
+    return (place, Place(model=place.model, team=body["team"])) if "team" in body else (place,)
 
 
 def _model(tx: Transaction, request: Request, route: APIRoute, body: dict[str, str]) -> str | None:
