@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
@@ -20,6 +21,8 @@ class Issuer:
         self.url = url
         self.key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig", "alg": "RS256"})
         self.asked: list[str] = []
+        self.posted: list[tuple[dict[str, str], str]] = []
+        """Of each form its fields, and the Authorization header that came with it."""
         self.documents: dict[str, Any] = {
             "/.well-known/openid-configuration": {
                 "issuer": url,
@@ -53,7 +56,8 @@ def running() -> Iterator[Issuer]:
 
         def do_POST(self) -> None:
             issuer.asked.append(self.path)
-            self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            issuer.posted.append((dict(parse_qsl(body)), self.headers.get("authorization", "")))
             answers = issuer.documents[self.path]
             self._answer(answers.pop(0) if isinstance(answers, list) else answers)
 

@@ -35,7 +35,7 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
-def provider(issuer: Issuer, **changes: str) -> Provider:
+def provider(issuer: Issuer, **changes: Any) -> Provider:
     given: dict[str, Any] = {
         "issuer": issuer.url,
         "client_id": "console",
@@ -78,6 +78,38 @@ def refused(known: Oidc, token: str, nonce: str | None = "n") -> str:
 def test_a_good_token_names_a_person_and_their_groups(known: Oidc, issuer: Issuer, clock: FixedClock) -> None:
     found = known.identity(issuer.sign(claims(issuer, clock)), audience="console", nonce="n")
     assert (found.name, found.groups, found.issuer) == ("user:alice@example.com", ("risk",), issuer.url)
+
+
+@pytest.mark.parametrize(
+    ("offered", "secret", "basic", "posted"),
+    [
+        (None, "hush", True, None),
+        (["client_secret_post", "client_secret_basic"], "hush", True, None),
+        (["client_secret_post"], "hush", False, "hush"),
+        (["client_secret_post"], "", False, None),
+        (["none"], "", False, None),
+    ],
+)
+def test_the_console_says_who_it_is_as_the_provider_asks_for_it(
+    issuer: Issuer,
+    clock: FixedClock,
+    http: httpx.Client,
+    offered: list[str] | None,
+    secret: str,
+    basic: bool,
+    posted: str | None,
+) -> None:
+    if offered is not None:
+        issuer.documents["/.well-known/openid-configuration"]["token_endpoint_auth_methods_supported"] = offered
+    console = Oidc(provider(issuer, secret=lambda: secret), clock, http)
+    leaving = console.depart("https://here/login/callback")
+    issuer.documents["/token"] = {"id_token": issuer.sign(claims(issuer, clock, nonce=leaving.nonce))}
+    assert console.arrive("code", leaving, "https://here/login/callback").name == "user:alice@example.com"
+    ((form, authorization),) = issuer.posted
+    sent = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+    assert sent == (f"console:{secret}" if basic else "")
+    assert (form.get("client_id"), form.get("client_secret")) == (None if basic else "console", posted)
+    assert form["code_verifier"] == leaving.verifier
 
 
 @pytest.mark.parametrize(

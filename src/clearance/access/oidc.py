@@ -112,11 +112,7 @@ class Oidc:
             "redirect_uri": redirect_uri,
             "code_verifier": departure.verifier,
         }
-        secret = self.provider.secret()
-        credentials = (self.provider.client_id, secret) if secret else None
-        if credentials is None:
-            form["client_id"] = self.provider.client_id
-        answer = self._exchange(form, credentials)
+        answer = self._exchange(form, self.provider.secret())
         return self.identity(answer, audience=self.provider.client_id, nonce=departure.nonce)
 
     def identity(self, id_token: str, *, audience: str, nonce: str | None = None) -> Identity:
@@ -214,11 +210,18 @@ class Oidc:
         named = (each for each in groups if isinstance(each, str) and 0 < len(each) <= _LONGEST_NAME)
         return tuple(dict.fromkeys(named))[:_MOST_GROUPS]
 
-    def _exchange(self, form: Mapping[str, str], credentials: tuple[str, str] | None) -> str:
+    def _exchange(self, form: Mapping[str, str], secret: str) -> str:
+        """Return the identity token for a form; the client says who it is as the provider asks for it.
+
+        HTTP Basic unless that is not offered (OpenID Connect Discovery 1.0, 3: it is where nothing is said), or no secret.
+        """
         import httpx
 
-        auth = None if credentials is None else httpx.BasicAuth(*credentials)
-        answer = self._ask("POST", str(self._discovered()["token_endpoint"]), data=dict(form), auth=auth)
+        provider, client = self._discovered(), self.provider.client_id
+        offered = provider.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        auth = httpx.BasicAuth(client, secret) if secret and "client_secret_basic" in offered else None
+        said = {} if auth is not None else {"client_id": client, **({"client_secret": secret} if secret else {})}
+        answer = self._ask("POST", str(provider["token_endpoint"]), data={**form, **said}, auth=auth)
         body = _json(answer)
         found = body.get("id_token")
         if answer.is_error or not isinstance(found, str):
