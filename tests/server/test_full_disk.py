@@ -17,15 +17,6 @@ FULL = """
     import httpx
     from tests.server.process import Server
 
-    def fill():
-        with (folder / "fill").open("ab", buffering=0) as out:
-            for size in (1 << 16, 1 << 12):
-                try:
-                    while True:
-                        out.write(b"x" * size)
-                except OSError:
-                    pass
-
     def run(*words):
         command = [sys.executable, "-m", "clearance", "--home", str(server.home), *words, "--json"]
         return json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["error"]
@@ -145,13 +136,7 @@ LOOPS = """
     jobs.every("tick", 0.1, lambda: turns.append(time.monotonic()))
     jobs.start()
     wait_for(lambda: turns)
-    with (folder / "fill").open("ab", buffering=0) as out:
-        for size in (1 << 16, 1 << 12):
-            try:
-                while True:
-                    out.write(b"x" * size)
-            except OSError:
-                pass
+    fill()
     time.sleep(3)
     (folder / "fill").unlink()
     room = time.monotonic()
