@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from clearance.audit import checkpoint, log, proofs
@@ -14,6 +13,7 @@ from clearance.audit.model import Entry
 from clearance.audit.store import latest_checkpoint
 from clearance.compliance import leaves as read
 from clearance.compliance import timeline
+from clearance.compliance.model import Leaves
 from clearance.compliance.served import (
     ApprovalGiven,
     EvidenceUsed,
@@ -35,45 +35,6 @@ from clearance.values import digest_of
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _GROUNDS_EVENTS = (Event.APPROVAL_GIVEN, Event.STATEMENT_ADDED)
-_Key = tuple[str, str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaves:
-    """The leaves that a model's history is told from, oldest first.
-
-    Attributes:
-        by_index: each by its place in the log.
-        told: the first that tells of a thing, by event, subject and what names the thing there.
-    """
-
-    by_index: Mapping[int, Entry]
-    told: Mapping[_Key, int]
-
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> _Leaves:
-        told: dict[_Key, int] = {}
-        for entry in entries:
-            if (key := _key(entry)) is not None:
-                told.setdefault(key, entry.index)
-        return cls({entry.index: entry for entry in entries}, told)
-
-    def index(self, event: Event, subject: str, name: object) -> int | None:
-        return self.told.get((event, subject, name))
-
-
-def _key(entry: Entry) -> _Key | None:
-    """Return what a leaf that a decision stands on is found by, None for others."""
-    match entry.event:
-        case Event.DECISION_MADE:
-            return entry.event, entry.subject, entry.data.get("decision")
-        case Event.APPROVAL_GIVEN:
-            return entry.event, entry.subject, (entry.actor, entry.at)
-        case Event.STATEMENT_ADDED:
-            return entry.event, entry.subject, entry.data.get("digest")
-        case Event.WAIVER_GRANTED:
-            return entry.event, "", entry.data.get("waiver")
-    return None
 
 
 def history(
@@ -93,8 +54,8 @@ def history(
     registry.get_model(tx, model)
     check_environment(environment)
     since, until = _asked(at, tx.now)
-    leaves = _Leaves.of(read.of_timeline(tx, model, _GROUNDS_EVENTS))
-    replayed = timeline.replay(leaves.by_index.values(), environment, tx.now)
+    leaves = Leaves(tuple(read.of_timeline(tx, model, _GROUNDS_EVENTS)))
+    replayed = timeline.replay(leaves.entries, environment, tx.now)
     shown = tuple(each for each in replayed.intervals if _touches(each, since, until))
     problems = [*_against_pointer(tx, model, environment, replayed), *_against_moves(tx, model, environment, leaves)]
     problems += _against_statuses(tx, model, environment, replayed)
@@ -166,14 +127,14 @@ def _touches(interval: Interval, since: datetime | None, until: datetime | None)
     return begun and (interval.until is None or since < interval.until)
 
 
-def _grounds(decision: Decision, leaves: _Leaves) -> Grounds:
+def _grounds(decision: Decision, leaves: Leaves) -> Grounds:
     subject = f"model/{decision.model}/{decision.number}"
     facts = decision.facts
     return Grounds(
         decision=decision.id,
         number=decision.number,
         digest=decision.digest,
-        leaf=leaves.index(Event.DECISION_MADE, subject, decision.id),
+        leaf=_index(leaves.first(Event.DECISION_MADE, subject, decision=decision.id)),
         outcome=decision.outcome.value,
         reason=decision.reason,
         made_at=decision.made_at,
@@ -189,7 +150,7 @@ def _grounds(decision: Decision, leaves: _Leaves) -> Grounds:
                 roles=vote.roles,
                 comment=vote.comment,
                 at=vote.at,
-                leaf=leaves.index(Event.APPROVAL_GIVEN, subject, (vote.voter, vote.at)),
+                leaf=_index(leaves.first(Event.APPROVAL_GIVEN, subject, at=vote.at, actor=vote.voter)),
             )
             for vote in facts.votes
             if vote.voter in decision.approvals and vote.approve
@@ -202,7 +163,7 @@ def _grounds(decision: Decision, leaves: _Leaves) -> Grounds:
                 reason=waiver.reason,
                 granted_by=waiver.granted_by,
                 expires_at=waiver.expires_at,
-                leaf=leaves.index(Event.WAIVER_GRANTED, "", waiver.id),
+                leaf=_index(leaves.first(Event.WAIVER_GRANTED, waiver=waiver.id)),
             )
             for waiver in facts.waivers
             if waiver.id in decision.waivers
@@ -213,11 +174,15 @@ def _grounds(decision: Decision, leaves: _Leaves) -> Grounds:
                 verdict=check.verdict.value,
                 statement=check.statement,
                 signer=check.signer,
-                leaf=leaves.index(Event.STATEMENT_ADDED, subject, check.statement),
+                leaf=_index(leaves.first(Event.STATEMENT_ADDED, subject, digest=check.statement)),
             )
             for name, check in facts.checks.items()
         ),
     )
+
+
+def _index(entry: Entry | None) -> int | None:
+    return None if entry is None else entry.index
 
 
 def _against_pointer(tx: Transaction, model: str, environment: str, replayed: Replayed) -> Iterator[str]:
@@ -233,14 +198,14 @@ def _told(stable: int | None, candidate: int | None, weight: float) -> str:
     return f"version {stable} serves{beside}" if stable else "nothing serves"
 
 
-def _against_moves(tx: Transaction, model: str, environment: str, leaves: _Leaves) -> Iterator[str]:
+def _against_moves(tx: Transaction, model: str, environment: str, leaves: Leaves) -> Iterator[str]:
     stored = {
         (move.at, move.kind.value, move.from_number, move.to_number, move.decision_id, move.by)
         for move in delivery.history(tx, model, environment).items
     }
     logged = {
         (each.at, each.data["kind"], each.data["from"], each.data["to"], each.data["decision"], each.actor): each.index
-        for each in leaves.by_index.values()
+        for each in leaves.entries
         if each.event == Event.POINTER_MOVED and each.data["environment"] == environment
     }
     for at, kind, _, to, _, _ in sorted(stored - set(logged), key=lambda move: move[0]):
@@ -261,7 +226,7 @@ def _against_statuses(tx: Transaction, model: str, environment: str, replayed: R
             yield f"version {number} is {logged} by the log, and {stored.value} by the tables"
 
 
-def _against_decision(decision: Decision, grounds: Grounds, leaves: _Leaves) -> Iterator[str]:
+def _against_decision(decision: Decision, grounds: Grounds, leaves: Leaves) -> Iterator[str]:
     if grounds.leaf is None:
         yield f"the decision {decision.id} is stored, but the log does not know it"
         return
@@ -297,7 +262,7 @@ def _named(intervals: Iterable[Interval], grounds: Iterable[Grounds]) -> tuple[i
     return tuple(sorted(index for index in found if index is not None))
 
 
-def _unproven(tx: Transaction, verifier: Verifier, named: Iterable[int], leaves: _Leaves) -> Iterator[str]:
+def _unproven(tx: Transaction, verifier: Verifier, named: Iterable[int], leaves: Leaves) -> Iterator[str]:
     prove, signed = log.prover(tx), None
     for index in named:
         try:

@@ -67,28 +67,36 @@ class Leaves:
         """Return the leaf at a place of the log, None if the report does not rest on it."""
         return next((each for each in self.entries if each.index == index), None)
 
-    def first(self, event: Event, subject: str = "", at: datetime | None = None, **data: Any) -> Entry | None:
-        """Return the oldest leaf of an event about a subject (at a time) whose facts include these, None if none does."""
-        among = self._among(event, data)
-        return next((each for each in among if at in {None, each.at} and _fits(each, subject, data)), None)
+    @cached_property
+    def by_index(self) -> Mapping[int, Entry]:
+        """Each by its place in the log."""
+        return {entry.index: entry for entry in self.entries}
+
+    def first(
+        self, event: Event, subject: str = "", at: datetime | None = None, actor: str = "", **data: Any
+    ) -> Entry | None:
+        """Return the oldest leaf of an event about a subject (at a time, by somebody) whose facts include these, None if none does."""
+        found = (each for each in self._among(event, at, data) if at in {None, each.at} and actor in {"", each.actor})
+        return next((each for each in found if _fits(each, subject, data)), None)
 
     def newest(self, event: Event, subject: str = "", **data: Any) -> Entry | None:
         """Return the newest such leaf."""
-        return next((each for each in reversed(self._among(event, data)) if _fits(each, subject, data)), None)
+        return next((each for each in reversed(self._among(event, None, data)) if _fits(each, subject, data)), None)
 
-    def _among(self, event: Event, data: Mapping[str, Any]) -> Sequence[Entry]:
-        """Return the leaves of an event, or of those the ones with the first text that is asked for."""
-        text = next(((name, fact) for name, fact in data.items() if isinstance(fact, str)), ("", ""))
+    def _among(self, event: Event, at: datetime | None, data: Mapping[str, Any]) -> Sequence[Entry]:
+        """Return the leaves of an event, or of those the ones with the first text that is asked for, or of that time."""
+        text = next(((name, fact) for name, fact in data.items() if isinstance(fact, str)), ("", at or ""))
         return self._known.get((event, *text), ())
 
     @cached_property
-    def _known(self) -> Mapping[tuple[str, str, str], Sequence[Entry]]:
-        """The leaves by event, and by event and each text of their facts, oldest first."""
-        found: dict[tuple[str, str, str], list[Entry]] = {}
+    def _known(self) -> Mapping[tuple[str, str, str | datetime], Sequence[Entry]]:
+        """The leaves by event, by event and time, and by event and each text of their facts, oldest first."""
+        found: dict[tuple[str, str, str | datetime], list[Entry]] = {}
         for entry in self.entries:
             texts = ((name, fact) for name, fact in entry.data.items() if isinstance(fact, str))
-            for text in (("", ""), *texts):
-                found.setdefault((entry.event, *text), []).append(entry)
+            named: list[tuple[str, str | datetime]] = [("", ""), ("", entry.at), *texts]
+            for name, fact in named:
+                found.setdefault((entry.event, name, fact), []).append(entry)
         return found
 
 
