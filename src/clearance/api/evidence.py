@@ -13,7 +13,6 @@ from clearance.evidence import service
 from clearance.evidence.dsse import Envelope
 from clearance.evidence.model import ArtifactSignature, NewKey, NewSignature, StoredStatement, TrustedKey
 from clearance.policy import service as policy
-from clearance.policy.model import Outcome, Standing
 from clearance.values import Page, plain
 
 router = APIRouter(tags=["evidence"])
@@ -74,13 +73,9 @@ def passport(
     check_environment(environment)
     with app.database.write() as tx:
         decision = policy.newest_decision(tx, model, number, environment)
-        found = policy.admission(tx, model, number, environment)
-        lapsed = (
-            found.reason
-            if decision and decision.outcome is Outcome.ALLOWED and found.standing is Standing.LAPSED
-            else ""
+        body = service.seal_passport(
+            tx, caller, model, number, plain(decision), policy.why_lapsed(tx, decision) if decision else ""
         )
-        body = service.seal_passport(tx, caller, model, number, plain(decision), lapsed)
     with app.database.read() as tx:
         return service.prove_passport(tx, body, app.log_verifier)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clearance.policy import consent_store, store
-from clearance.policy.model import Admission, Outcome, Ruling, Standing
+from clearance.policy.model import Admission, Decision, Outcome, Ruling, Standing
 from clearance.registry import service as registry
 from clearance.registry.model import Version
 from clearance.registry.stopped import why_stopped
@@ -33,6 +33,12 @@ def admission(tx: Transaction, model: str, number: int, environment: str = "prod
     against = _against(tx, version, newest)
     standing = Standing.ADMITTED if against is None else Standing.LAPSED
     return _answer(standing, f"{against or newest.reason} (decision {newest.id})", newest)
+
+
+def why_lapsed(tx: Transaction, newest: Decision) -> str:
+    """Return why the newest decision on a version, which allowed, holds no more; empty while it does, or if it did not allow."""
+    found = admission(tx, newest.model, newest.number, newest.environment)
+    return found.reason if newest.outcome is Outcome.ALLOWED and found.standing is Standing.LAPSED else ""
 
 
 def look_up(tx: Transaction, versions: Sequence[tuple[str, int]], environment: str) -> None:

@@ -1,6 +1,6 @@
 """The use cases of policy, by the one name that other rooms and the surfaces use."""
 
-from clearance.policy.admission import admission, look_up
+from clearance.policy.admission import admission, look_up, why_lapsed
 from clearance.policy.approvals import approve, get_approval, list_approvals, reject
 from clearance.policy.decisions import decide, get_decision, list_decisions, newest_decision, preview
 from clearance.policy.exceptions import get_waiver, grant_waiver, list_waivers, revoke_waiver
@@ -32,4 +32,5 @@ __all__ = [
     "reject",
     "replay",
     "revoke_waiver",
+    "why_lapsed",
 ]
