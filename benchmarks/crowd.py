@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import mlflow
 from benchmarks.bench import Bench
-from benchmarks.measure import Row, Timing
+from benchmarks.measure import Row, Timing, alternate
 from clearance.demo.installation import HOST
 
 _CALLERS = 16
@@ -23,8 +24,8 @@ _PATH = "/api/2.0/mlflow/registered-models/alias"
 def at_once(bench: Bench) -> Iterator[Row]:
     """Callers that set aliases as fast as they are answered, each of a model of its own, then all of a guarded one."""
     times, rounds = bench.size(20, 2), bench.rounds(3)
-    with mlflow.servers(bench) as (installation, sides, _, port):
-        for client in (sides.ours, sides.theirs):
+    with mlflow.servers(bench) as (installation, clients, _, port):
+        for client in (clients.ours, clients.theirs):
             for caller in range(_CALLERS):
                 client.create_registered_model(f"crowd-{caller}")
                 for _ in range(2):
@@ -34,33 +35,39 @@ def at_once(bench: Bench) -> Iterator[Row]:
             ("each of a model of its own", "crowd-{}", "shadow"),
             ("all of one model, guarded here", "guarded", "champion"),
         ):
-            ours, theirs = _in_turns((installation.port, port), rounds, times, installation.admin_token, model, alias)
+            sides = [Crowd(each, times, installation.admin_token, model, alias) for each in (installation.port, port)]
+            means = alternate(rounds, *(side.ask for side in sides))
+            slowest = [Timing(tuple(side.slowest[-rounds:])) for side in sides]
             asked = f"`POST {_PATH}`, {_CALLERS} callers at once, {what}"
-            for unit, figure, how in (
-                ("call", 0, "by the time of them all"),
-                ("round", 1, "the slowest call of a round"),
+            for unit, how, (mine, theirs) in (
+                ("call", "by the time of them all", means),
+                ("round", "the slowest call of a round", slowest),
             ):
-                mine, other = (Timing(tuple(each[figure] for each in side)) for side in (ours, theirs))
-                yield Row(what=f"{asked}: {how}", unit=unit, ours=mine, peer=peer, theirs=other, aim=mlflow.FIVE_TIMES)
+                yield Row(what=f"{asked}: {how}", unit=unit, ours=mine, peer=peer, theirs=theirs, aim=mlflow.FIVE_TIMES)
 
 
-def _in_turns(
-    ports: tuple[int, int], rounds: int, times: int, token: str, model: str, alias: str
-) -> list[list[tuple[float, float]]]:
-    """Return, for each server and round, the seconds a call took of all the time, and the seconds of the slowest."""
-    found: list[list[tuple[float, float]]] = [[], []]
-    for number in range(-1, rounds):  # the first warms both up
-        for place in (0, 1) if number % 2 == 0 else (1, 0):
-            began = time.perf_counter()
-            with ThreadPoolExecutor(_CALLERS) as pool:
-                callers = [
-                    pool.submit(_call, ports[place], times, token, model.format(each), alias)
-                    for each in range(_CALLERS)
-                ]
-                taken = list(itertools.chain.from_iterable(each.result() for each in callers))
-            if number >= 0:
-                found[place].append(((time.perf_counter() - began) / len(taken), max(taken)))
-    return found
+@dataclass
+class Crowd:
+    """Callers of one server; `slowest` are the seconds of the slowest call of each round."""
+
+    port: int
+    times: int
+    token: str
+    model: str
+    alias: str
+    slowest: list[float] = field(default_factory=list)
+
+    def ask(self) -> float:
+        """Have all of them ask, and return the seconds that a call took of all the time."""
+        began = time.perf_counter()
+        with ThreadPoolExecutor(_CALLERS) as pool:
+            callers = [
+                pool.submit(_call, self.port, self.times, self.token, self.model.format(number), self.alias)
+                for number in range(_CALLERS)
+            ]
+            taken = list(itertools.chain.from_iterable(each.result() for each in callers))
+        self.slowest.append(max(taken))
+        return (time.perf_counter() - began) / len(taken)
 
 
 def _call(port: int, times: int, token: str, model: str, alias: str) -> list[float]:
