@@ -242,6 +242,11 @@ def test_one_key_sent_to_all_servers_at_once_creates_one_version_and_every_answe
         assert len(registry.list_versions(tx, "shared-0").items) == 1
 
 
+shows_workers = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them"
+)
+
+
 def workers_of(server: Server) -> set[int]:
     """Return the process ids of a server's workers, from what Linux tells of it."""
     assert server.process is not None
@@ -251,7 +256,7 @@ def workers_of(server: Server) -> set[int]:
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+@shows_workers
 def test_a_server_of_several_workers_answers_at_once_replaces_a_killed_one_and_ends_in_order(
     serve: Callable[..., Server], postgres_url: str
 ) -> None:
@@ -284,7 +289,7 @@ def test_a_server_of_several_workers_answers_at_once_replaces_a_killed_one_and_e
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+@shows_workers
 def test_workers_end_when_the_process_that_began_them_is_killed(
     serve: Callable[..., Server], postgres_url: str
 ) -> None:
@@ -360,7 +365,7 @@ def test_while_postgresql_is_away_requests_are_refused_in_words_and_afterwards_a
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the workers where Linux shows them")
+@shows_workers
 def test_a_process_that_dies_while_postgresql_is_away_takes_no_other_with_it_and_is_replaced_later(
     serve: Callable[..., Server], own_postgres: Any
 ) -> None:
