@@ -63,13 +63,9 @@ class Leaves:
 
     entries: tuple[Entry, ...]
 
-    def at(self, index: int) -> Entry | None:
-        """Return the leaf at a place of the log, None if the report does not rest on it."""
-        return next((each for each in self.entries if each.index == index), None)
-
     @cached_property
     def by_index(self) -> Mapping[int, Entry]:
-        """Each by its place in the log."""
+        """Each by its place in the log; what is not here, it does not rest on."""
         return {entry.index: entry for entry in self.entries}
 
     def first(
